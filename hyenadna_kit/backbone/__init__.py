@@ -1,0 +1,1 @@
+"""Tokens to hidden states: embedding, blocks of mixer and MLP, final norm."""

@@ -1,0 +1,144 @@
+"""The HyenaDNA backbone: token ids in, hidden states out.
+
+    input_ids -> embedding -> [norm -> mixer -> + , norm -> MLP -> +] x num_layers -> norm -> hidden states
+
+There is no position embedding: order comes from the causal convolutions. The modules carry the names
+of the published checkpoints.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor, nn
+
+from hyenadna_kit.backbone.block import MLP, Block
+from hyenadna_kit.backbone.filters import ImplicitFilter
+from hyenadna_kit.backbone.mixers.base import MixerConfig, MixerSize
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+
+_INITIALIZER_RANGE = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """Sizes of the backbone; the defaults are those of the smallest published model."""
+
+    d_model: int = 128
+    """Width of the hidden states."""
+    num_layers: int = 2
+    """Number of blocks."""
+    d_inner: int | None = None
+    """Width inside the MLP; null takes 4 * d_model."""
+    context_length: int = 1024
+    """Most tokens the model is trained on; it runs on longer input too."""
+    vocab_size: int = 12
+    """Tokens of the vocabulary."""
+    pad_vocab_size_multiple: int = 8
+    """The embedding has the next multiple of this many rows (12 tokens: 16 rows)."""
+    mixer: MixerConfig = field(default_factory=HyenaConfig)
+    """What mixes along the sequence."""
+    embed_dropout: float = 0.1
+    """Dropout of the embedding."""
+    resid_dropout: float = 0.0
+    """Dropout of what each mixer and MLP adds."""
+    layer_norm_epsilon: float = 1e-5
+    """Epsilon of the layer norms."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("d_model", 1), ("num_layers", 1), ("context_length", 2), ("vocab_size", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+    @property
+    def padded_vocab_size(self) -> int:
+        """Rows of the embedding and columns of the logits."""
+        return math.ceil(self.vocab_size / self.pad_vocab_size_multiple) * self.pad_vocab_size_multiple
+
+    def build(self) -> "Backbone":
+        """Return a backbone with freshly drawn weights."""
+        return Backbone(self)
+
+
+class Embeddings(nn.Module):
+    """One learned vector a token."""
+
+    def __init__(self, num_embeddings: int, d_model: int) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(num_embeddings, d_model)
+
+    def forward(self, input_ids: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length d_model"]:
+        """Look the tokens up; any integer dtype."""
+        embedded: Tensor = self.word_embeddings(input_ids.int())
+        return embedded
+
+
+class Backbone(nn.Module):
+    """Embedding, blocks and final norm."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config.padded_vocab_size, config.d_model)
+        self.drop_embedding = nn.Dropout(config.embed_dropout)
+        self.layers = nn.ModuleList(self._block() for _ in range(config.num_layers))
+        self.ln_f = self._norm()
+        self.apply(self._initialize)
+
+    def forward(
+        self,
+        input_ids: Integer[Tensor, "batch length"],
+        attention_mask: Bool[Tensor, "batch length"] | None = None,
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Return the hidden states after the final norm.
+
+        Args:
+            input_ids: Token ids, any integer dtype.
+            attention_mask: False where a position is padding; None where there is none.
+        """
+        embedded = self.drop_embedding(self.embeddings(input_ids))
+        # The sum of many small steps needs more digits than bfloat16 has.
+        residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
+        for block in self.layers:
+            residual = block(residual, attention_mask)
+        output: Tensor = self.ln_f(residual.to(self.ln_f.weight.dtype))
+        return output
+
+    @property
+    def embedding_weight(self) -> Float[Tensor, "vocab d_model"]:
+        """The embedding, for heads that are tied to it."""
+        return self.embeddings.word_embeddings.weight
+
+    def _block(self) -> Block:
+        config = self.config
+        size = MixerSize(d_model=config.d_model, context_length=config.context_length)
+        mlp = MLP(config.d_model, config.d_inner or 4 * config.d_model)
+        return Block(config.mixer.build(size), mlp, (self._norm(), self._norm()), config.resid_dropout)
+
+    def _norm(self) -> nn.LayerNorm:
+        return nn.LayerNorm(self.config.d_model, eps=self.config.layer_norm_epsilon)
+
+    def _initialize(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=_INITIALIZER_RANGE)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        if isinstance(module, Block):
+            # Every block adds twice to the residual stream; its variance must not grow with the depth.
+            std = _INITIALIZER_RANGE / math.sqrt(2 * self.config.num_layers)
+            nn.init.normal_(module.mlp.fc2.weight, std=std)
+            nn.init.normal_(module.mixer.out_proj.weight, std=std)
+
+
+def filter_parameters(backbone: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Return the named parameters of the filters' networks (not their skip weights).
+
+    They are trained without weight decay, see ``training.optim``.
+    """
+    return [
+        (f"{prefix}.implicit_filter.{name}", parameter)
+        for prefix, module in backbone.named_modules()
+        if isinstance(module, ImplicitFilter)
+        for name, parameter in module.implicit_filter.named_parameters()
+    ]

@@ -1,0 +1,196 @@
+"""Implicit filters: a small network that says how much a position any distance upstream counts.
+
+    i (distance in bp)  ->  z_i = [t_i, cos(f w_i), -sin(f w_i)]  ->  MLP with sines  ->  decay  ->  filters
+
+with t_i = i / (context_length - 1) and w_i = 2 pi i / context_length. Because both denominators stay
+those of training, a longer filter continues the shorter one and its first taps do not change.
+
+Everything here runs in float32 at least: in bfloat16 the filters of a published model are wrong by
+20 %, since neighbouring distances round to one.
+
+Source: Poli et al. 2023, arXiv:2302.10866, section 3.3 and appendix D; Nguyen et al. 2023,
+arXiv:2306.15794.
+"""
+
+import math
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_LOWEST_FREQUENCY = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterConfig:
+    """The implicit filter of one mixer, under the names of the published configurations."""
+
+    emb_dim: int = 5
+    """Features of a distance: one for t and two a frequency; odd, at least 3."""
+    filter_order: int = 64
+    """Width of the filter's MLP (the published name; not the order of the operator)."""
+    num_inner_mlps: int = 2
+    """Hidden layers of the MLP between the first and the last."""
+    activation_frequency: float = 10.0
+    """Initial frequency of the sine activations."""
+    train_frequency: bool = True
+    """Train the frequencies of the sines."""
+    modulate: bool = True
+    """Multiply the filters by a decay that differs from channel to channel."""
+    shift: float = 0.0
+    """Added to the decay, so that it never reaches zero. Published weights expect 0.05."""
+    fast_decay_fraction: float = 0.3
+    """Fraction of the context at which the fastest channel has decayed to ``decay_target``."""
+    slow_decay_fraction: float = 1.5
+    """The same of the slowest channel."""
+    decay_target: float = 1e-2
+    """Decay that is reached at those fractions."""
+    features: Literal["computed", "stored", "learned"] = "computed"
+    """Position features z: from the formula, from the checkpoint, or trained from the formula on."""
+    beyond_context: Literal["continue", "truncate"] = "continue"
+    """Beyond the trained length the filter runs on, or ends. Both leave the first outputs as they
+    are. With a shift the continued tail never dies and outweighs the trained part: truncate."""
+
+    def __post_init__(self) -> None:
+        if self.emb_dim < 3 or self.emb_dim % 2 == 0:
+            raise ValueError(f"emb_dim must be odd and at least 3, got {self.emb_dim}")
+        if self.num_inner_mlps < 0 or self.filter_order < 1:
+            raise ValueError(
+                f"num_inner_mlps must be >= 0 and filter_order >= 1, "
+                f"got {self.num_inner_mlps} and {self.filter_order}"
+            )
+
+
+class Sine(nn.Module):
+    """``sin(freq * x)`` with one frequency a unit, shared by all layers of a filter."""
+
+    def __init__(self, width: int, frequency: float, *, trained: bool) -> None:
+        super().__init__()
+        self.freq = nn.Parameter(torch.full((1, width), frequency), requires_grad=trained)
+
+    def forward(self, inputs: Float[Tensor, "... width"]) -> Float[Tensor, "... width"]:
+        """Apply the activation."""
+        return torch.sin(self.freq * inputs)
+
+
+class PositionFeatures(nn.Module):
+    """What the filter's MLP is told about a distance upstream."""
+
+    def __init__(self, config: FilterConfig, context_length: int) -> None:
+        super().__init__()
+        self.context_length = context_length
+        self.num_frequencies = (config.emb_dim - 1) // 2
+        self.z: Tensor | None = None
+        if config.features != "computed":
+            z = self.formula(context_length).to(torch.get_default_dtype())
+            self.z = nn.Parameter(z[None], requires_grad=config.features == "learned")
+
+    def formula(self, length: int, device: torch.device | None = None) -> Float[Tensor, "length emb_dim"]:
+        """Return the features of the distances ``0 .. length - 1`` in float64."""
+        distances = torch.arange(length, dtype=torch.float64, device=device)
+        frequencies = torch.linspace(
+            _LOWEST_FREQUENCY,
+            self.num_frequencies - 1,
+            self.num_frequencies,
+            dtype=torch.float64,
+            device=device,
+        )
+        angles = frequencies * (2 * math.pi / self.context_length * distances)[:, None]
+        return torch.cat([self.times(length, device)[:, None], torch.cos(angles), -torch.sin(angles)], dim=1)
+
+    def times(self, length: int, device: torch.device | None = None) -> Float[Tensor, "length"]:
+        """Return t: each distance as a fraction of the trained context, in float64."""
+        return torch.arange(length, dtype=torch.float64, device=device) / (self.context_length - 1)
+
+    def forward(self, length: int, like: Tensor) -> Float[Tensor, "length emb_dim"]:
+        """Return the features in the dtype and on the device of ``like``."""
+        if self.z is None:
+            return self.formula(length, like.device).to(like.dtype)
+        stored = self.z[0, :length]
+        if length <= self.context_length:
+            return stored
+        beyond = self.formula(length, like.device)[self.context_length :].to(like.dtype)
+        return torch.cat([stored, beyond])
+
+
+class ImplicitFilter(nn.Module):
+    """All long filters of one mixer, for any length, and the weight of the skip connection."""
+
+    def __init__(self, config: FilterConfig, channels: int, context_length: int) -> None:
+        """Build the filters.
+
+        Args:
+            config: Their options.
+            channels: One filter a channel: ``d_model * (order - 1)``.
+            context_length: Tokens of training; the unit in which distances are measured.
+        """
+        super().__init__()
+        self.config = config
+        self.context_length = context_length
+        self.channels = channels
+        self.bias = nn.Parameter(torch.randn(channels))
+        self.pos_emb = PositionFeatures(config, context_length)
+        sine = Sine(config.filter_order, config.activation_frequency, trained=config.train_frequency)
+        layers: list[nn.Module] = [nn.Linear(config.emb_dim, config.filter_order), sine]
+        for _ in range(config.num_inner_mlps):
+            layers += [nn.Linear(config.filter_order, config.filter_order), sine]
+        self.implicit_filter = nn.Sequential(*layers, nn.Linear(config.filter_order, channels, bias=False))
+
+    def forward(self, length: int) -> Float[Tensor, "channels taps"]:
+        """Return the first ``length`` taps of every filter; fewer where they end with the context."""
+        if length > self.context_length:
+            length = self._length_beyond(length)
+        weight = self._last.weight
+        with _without_autocast(weight.device.type):
+            hidden = self.implicit_filter[:-1](self.pos_emb(length, weight))
+            filters = weight @ hidden.T
+            return filters * self._window(length) if self.config.modulate else filters
+
+    @property
+    def _last(self) -> nn.Linear:
+        last = self.implicit_filter[-1]
+        assert isinstance(last, nn.Linear)
+        return last
+
+    def decay_rates(self) -> Float[Tensor, "channels"]:
+        """Return how fast each channel decays, in units of one trained context; float64."""
+        target = math.log(self.config.decay_target)
+        slow, fast = target / self.config.slow_decay_fraction, target / self.config.fast_decay_fraction
+        return torch.linspace(slow, fast, self.channels, dtype=torch.float64, device=self.bias.device).abs()
+
+    def _window(self, length: int) -> Float[Tensor, "channels taps"]:
+        dtype = self.bias.dtype
+        times = self.pos_emb.times(length, self.bias.device).to(dtype)
+        return torch.exp(-self.decay_rates().to(dtype)[:, None] * times) + self.config.shift
+
+    def _length_beyond(self, length: int) -> int:
+        if self.config.beyond_context == "truncate":
+            return self.context_length
+        if self.config.modulate and self.config.shift:
+            warnings.warn(
+                f"filters continue to {length} bp, beyond the trained {self.context_length}, with shift "
+                f"{self.config.shift}: their tail does not decay; beyond_context='truncate' ends them",
+                stacklevel=3,
+            )
+        return length
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's
+        def keep_precision(tensor: Tensor) -> Any:
+            changed = fn(tensor)
+            if changed.is_floating_point() and changed.dtype.itemsize < torch.float32.itemsize:
+                return tensor.to(changed.device)
+            return changed
+
+        return super()._apply(keep_precision, recurse)  # type: ignore[no-untyped-call]  # torch leaves it bare
+
+
+def _without_autocast(device_type: str) -> AbstractContextManager[Any]:
+    """Keep the filters' MLP out of bfloat16; the meta device has no autocast."""
+    if torch.amp.is_autocast_available(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()

@@ -1,0 +1,132 @@
+"""Model folders: ``config.json`` and ``model.safetensors``; configuration and tensors, never the class.
+
+The tensors carry the names of the published ``-hf`` repositories (``hyena.backbone...``,
+``lm_head.weight``). A tensor that several modules share is written once, under its first name.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from hyenadna_kit.errors import CheckpointError
+from hyenadna_kit.files import atomic_file
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+FORMAT = "hyenadna_kit.model/1"
+
+_OWN_TO_PUBLISHED = {"backbone.": "hyena.backbone.", "head.weight": "lm_head.weight"}
+_MAX_CONFIG_BYTES = 1 << 20
+
+
+class Checkpoint(NamedTuple):
+    """A model without its class."""
+
+    config: dict[str, Any]
+    """Plain data of a ``HyenaDNAConfig``."""
+    tensors: dict[str, Tensor]
+    """Tensors under the names of the model's parameters and buffers."""
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write both files into ``folder``, each of them whole or not at all; other files stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    published = {
+        _renamed(name, _OWN_TO_PUBLISHED): tensor.contiguous() for name, tensor in checkpoint.tensors.items()
+    }
+    with atomic_file(folder / WEIGHTS_NAME) as path:
+        save_file(published, path, metadata={"format": "pt"})
+    with atomic_file(folder / CONFIG_NAME) as path:
+        path.write_text(json.dumps({"format": FORMAT, "config": checkpoint.config}, indent=2) + "\n")
+
+
+def load_checkpoint(folder: Path, config: Mapping[str, Any]) -> Checkpoint:
+    """Read a folder that :func:`save_checkpoint` wrote, whose ``config.json`` holds ``config``.
+
+    Raises:
+        CheckpointError: The weights are missing or damaged, or the configuration is not a mapping.
+    """
+    if not isinstance(config.get("config"), dict):
+        raise CheckpointError(f"{folder / CONFIG_NAME} has no configuration under the key 'config'")
+    published_to_own = {published: own for own, published in _OWN_TO_PUBLISHED.items()}
+    tensors = read_safetensors(folder / WEIGHTS_NAME)
+    return Checkpoint(config["config"], {_renamed(n, published_to_own): t for n, t in tensors.items()})
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json`` of a model folder of any format.
+
+    Raises:
+        CheckpointError: The folder or the file is missing, too large or not a JSON object.
+    """
+    path = folder / CONFIG_NAME
+    if not folder.is_dir():
+        raise CheckpointError(f"model folder {folder} does not exist")
+    try:
+        if path.stat().st_size > _MAX_CONFIG_BYTES:
+            raise CheckpointError(f"{path} is larger than {_MAX_CONFIG_BYTES} bytes: not a configuration")
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_NAME}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, got {type(config).__name__}")
+    return config
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a safetensors file.
+
+    Raises:
+        CheckpointError: The file is missing, cut short or not safetensors.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"weights {path} do not exist")
+    try:
+        return dict(load_file(path))
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(f"weights {path} are damaged or cut short: {error}") from None
+
+
+def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors that are missing, extra, of another shape or no floating-point numbers, by name.
+
+    Args:
+        tensors: What was read.
+        expected: What the model has, under the same names.
+        source: What was read from, for the error.
+
+    Raises:
+        CheckpointError: The two differ in names, shapes or kinds of number.
+    """
+    problems = [f"missing {name}" for name in expected if name not in tensors]
+    problems += [f"unexpected {name!r}" for name in tensors if name not in expected]
+    both = [(name, tensors[name], tensor) for name, tensor in expected.items() if name in tensors]
+    problems += [
+        f"{name} has shape {tuple(found.shape)}, expected {tuple(own.shape)}"
+        for name, found, own in both
+        if found.shape != own.shape
+    ]
+    problems += [
+        f"{name} holds {found.dtype}, expected {own.dtype}"
+        for name, found, own in both
+        if found.is_floating_point() != own.is_floating_point()
+    ]
+    if problems:
+        more = f" and {len(problems) - 4} more" if len(problems) > 4 else ""
+        raise CheckpointError(f"{source} does not fit its config.json: {'; '.join(problems[:4])}{more}")
+
+
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    for prefix, replacement in prefixes.items():
+        if name.startswith(prefix):
+            return replacement + name.removeprefix(prefix)
+    return name

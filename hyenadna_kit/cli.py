@@ -1,0 +1,131 @@
+"""The ``hyenadna-kit`` console command: from a command's name to its module.
+
+In: the words of the command line. Out: an exit status: 0; 1 for what a file or the machine refuses;
+2 for a command line that cannot be understood; 130 after Ctrl-C. A user's mistake is one line on
+stderr. Only the module of the command that was asked for is imported, and nothing heavy for help.
+"""
+
+import importlib
+import os
+import sys
+import typing
+from collections.abc import Sequence
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from hyenadna_kit.errors import ConfigError, HyenaDNAKitError
+
+PROGRAM = "hyenadna-kit"
+
+FAILED, MISUSED, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+class Command(NamedTuple):
+    """Where a command lives and what it does."""
+
+    module: str
+    """Module with ``run(options: SomeOptions) -> int`` and, where some fields of that dataclass are
+    also read without their flag, ``POSITIONAL``, their names."""
+    help: str
+    """One line for ``hyenadna-kit --help``."""
+
+
+_HOME = "hyenadna_kit.commands"
+COMMANDS = {
+    name: Command(f"hyenadna_kit.commands.{name}", summary)
+    for name, summary in {
+        "quickstart": "Train, evaluate and score on a toy genome, in about two minutes.",
+        "prepare": "Build a genome store from FASTA files.",
+        "pretrain": "Train a language model on a genome; a stopped run continues exactly.",
+        "evaluate": "Measure bits per base on held-out regions, beside Markov models.",
+        "loglik": "Write the log-likelihood and the entropy of every base of some regions.",
+        "score": "Score the variants of a VCF; every record comes out.",
+        "convert": "Write a published checkpoint as a model folder of this toolkit.",
+        "info": "Say what a model folder or a genome holds.",
+    }.items()
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        words: The command line after the program's name; ``sys.argv`` where it is None.
+    """
+    try:
+        try:
+            return _dispatch(sys.argv[1:] if words is None else words)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _complain(PROGRAM, "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone (``| head``); Python must not complain again as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _dispatch(words: Sequence[str]) -> int:
+    if not words:
+        return _complain(PROGRAM, f"no command was given\nsee {PROGRAM} --help", MISUSED)
+    name = words[0]
+    if name in ("-h", "--help"):
+        print(_help())
+        return 0
+    if name == "--version":
+        print(PROGRAM, version("hyenadna_kit"))
+        return 0
+    if name not in COMMANDS:
+        from hyenadna_kit.config import nearest
+
+        return _complain(PROGRAM, f"unknown command {name!r}{nearest(name, list(COMMANDS))}", MISUSED)
+    return _run(name, importlib.import_module(COMMANDS[name].module), words[1:])
+
+
+def _run(name: str, module: ModuleType, words: Sequence[str]) -> int:
+    from hyenadna_kit import arguments
+
+    program = f"{PROGRAM} {name}"
+    positional = getattr(module, "POSITIONAL", ())
+    try:
+        options: Any = arguments.parse(program, options_class(module), positional, words)
+    except ConfigError as error:
+        return _complain(program, f"{error}\nsee {program} --help", MISUSED)
+    try:
+        status: int = module.run(options)
+    except BrokenPipeError:
+        raise
+    except HyenaDNAKitError as error:
+        return _complain(program, " ".join(str(error).split()), FAILED)
+    except OSError as error:
+        return _complain(program, _reason(error), FAILED)
+    return status
+
+
+def options_class(module: ModuleType) -> type:
+    """Return the dataclass that the ``run`` of a command takes."""
+    options: type = typing.get_type_hints(module.run)["options"]
+    return options
+
+
+def _reason(error: OSError) -> str:
+    """Return the file and what is wrong with it."""
+    if error.strerror is None:
+        return " ".join(str(error).split())
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _complain(program: str, problem: str, status: int) -> int:
+    print(f"{program}: {problem}", file=sys.stderr)
+    return status
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items())
+    return (
+        f"usage: {PROGRAM} COMMAND [options]\n\n"
+        f"Model DNA at single-nucleotide resolution.\n\ncommands:\n{commands}\n\n"
+        f"{PROGRAM} COMMAND --help tells the options of a command; {PROGRAM} --version, the version."
+    )

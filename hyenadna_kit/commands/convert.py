@@ -1,0 +1,39 @@
+"""``hyenadna-kit convert``: a published checkpoint in, a model folder of this toolkit out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+POSITIONAL = ("model",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """Write a published checkpoint as a model folder of this toolkit.
+
+    Reads the original format (config.json and weights.ckpt), the -hf format (config.json and
+    model.safetensors) and our own. Nothing that a checkpoint names is imported or run.
+    """
+
+    model: str
+    """Folder of the checkpoint."""
+    out: str
+    """Folder of the new model; it must not hold a model yet."""
+
+
+def run(options: ConvertOptions) -> int:
+    """Convert and say what was written.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged, unsafe or of an unknown format.
+        InputError: ``out`` holds a model already.
+    """
+    from hyenadna_kit.checkpoint import CONFIG_NAME
+    from hyenadna_kit.errors import InputError
+    from hyenadna_kit.model import HyenaDNA
+
+    if (Path(options.out) / CONFIG_NAME).exists():
+        raise InputError(f"--out {options.out} holds a model already; choose another folder")
+    model = HyenaDNA.from_pretrained(options.model)
+    model.save_pretrained(options.out)
+    print(f"{options.out}: {model.num_parameters:,} parameters, sha256 {model.fingerprint()}")
+    return 0

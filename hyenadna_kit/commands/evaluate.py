@@ -1,0 +1,124 @@
+"""``hyenadna-kit evaluate``: a model and held-out regions in, bits per base out."""
+
+import json as json_format
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from hyenadna_kit.evaluation.held_out import Evaluation
+    from hyenadna_kit.genome.interval import Interval
+    from hyenadna_kit.io.genome import Genome
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """Measure bits per base of a model on regions, beside Markov models of the same training bases.
+
+    Every base is scored once, with at least half a window of bases before it. 2 bits a base is what
+    knowing nothing costs.
+    """
+
+    model: str
+    """Model folder."""
+    genome: str
+    """Genome store or FASTA."""
+    regions: tuple[str, ...] = ()
+    """CONTIG:START-END (1-based, inclusive) or contigs, separated by commas."""
+    bed: str | None = None
+    """BED file of regions, instead of --regions."""
+    json: str | None = None
+    """File for the figures in JSON."""
+    train_regions: tuple[str, ...] = ()
+    """What the baselines are trained on; a run folder knows its own."""
+    allow_overlap: bool = False
+    """Evaluate on bases that the model was trained on, too."""
+    length: int | None = None
+    """Window in tokens; default: the model's context length."""
+    batch_size: int = 16
+    """Windows that the model reads at a time."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+
+
+def run(options: EvaluateOptions) -> int:
+    """Evaluate, print a table and write the JSON.
+
+    Raises:
+        InputError: A region is outside the genome, or the model was trained on a part of it.
+        CheckpointError: The model folder is damaged.
+    """
+    from hyenadna_kit.commands.progress import show_progress
+    from hyenadna_kit.devices import pick_device
+    from hyenadna_kit.evaluation.held_out import evaluate
+    from hyenadna_kit.files import atomic_file
+    from hyenadna_kit.io.genome import open_genome
+    from hyenadna_kit.io.regions import refuse_overlap, regions_or_bed
+    from hyenadna_kit.model import HyenaDNA
+
+    genome = open_genome(options.genome)
+    regions = regions_or_bed(options.regions, options.bed, genome)
+    train = _train_regions(options, genome)
+    if not options.allow_overlap:
+        refuse_overlap(regions, train, "the model was trained on what it is evaluated on (--allow_overlap)")
+    model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
+    total = sum(region.length for region in regions)
+    with show_progress("bases") as on_progress:
+        result = evaluate(
+            model,
+            genome,
+            regions,
+            train_regions=train,
+            length=options.length,
+            batch_size=options.batch_size,
+            on_progress=lambda done: on_progress(done, total),
+        )
+    print(_table(result))
+    if options.json:
+        with atomic_file(Path(options.json)) as path:
+            path.write_text(json_format.dumps(_figures(result), indent=2) + "\n")
+    return 0
+
+
+def _train_regions(options: EvaluateOptions, genome: "Genome") -> "list[Interval]":
+    """Return the training range: that of the options, or that of the run which made the model.
+
+    A run folder that was trained on another genome says nothing about this one.
+    """
+    from hyenadna_kit.io.regions import parse_regions
+    from hyenadna_kit.training.run_folder import RECORD_NAME, read_record
+
+    if options.train_regions:
+        return parse_regions(options.train_regions, genome)
+    if not (Path(options.model) / RECORD_NAME).exists():
+        return []
+    record = read_record(Path(options.model))
+    if record["genome_fingerprint"] != genome.fingerprint:
+        return []
+    return parse_regions([*record["train"], *record["validation"]], genome)
+
+
+def _table(result: "Evaluation") -> str:
+    rows = [("model", result.bits_per_base)]
+    rows += [(f"Markov order {order}", bits) for order, bits in result.baselines.items()]
+    lines = [f"{name:<18}{bits:8.4f} bits per base" for name, bits in rows]
+    return "\n".join(
+        [*lines, f"{result.num_bases:,} bases in {len(result.regions)} region(s), each scored once"]
+    )
+
+
+def _figures(result: "Evaluation") -> dict[str, Any]:
+    return {
+        "bits_per_base": result.bits_per_base,
+        "num_bases": result.num_bases,
+        "baselines": {f"markov_{order}": bits for order, bits in result.baselines.items()},
+        "regions": [
+            {
+                "region": each.region.region,
+                "num_bases": each.num_bases,
+                "log_likelihood": each.log_likelihood,
+                "bits_per_base": each.bits_per_base,
+            }
+            for each in result.regions
+        ],
+    }

@@ -1,0 +1,20 @@
+"""``hyenadna-kit pretrain``: a genome in, a model folder out."""
+
+from hyenadna_kit.training.pretrain_config import PretrainConfig
+
+
+def run(options: PretrainConfig) -> int:
+    """Train, or go on where a run was stopped, and say what came of it.
+
+    Raises:
+        InputError: The genome is too short, regions overlap, or the folder holds another run.
+        CheckpointError: The checkpoint of the run is damaged.
+    """
+    from hyenadna_kit.training.pretrain import pretrain
+
+    result = pretrain(options)
+    print(
+        f"{result.folder}: {result.steps:,} steps, "
+        f"{result.validation_bits_per_base:.4f} bits per base on the validation part"
+    )
+    return 0

@@ -1,0 +1,105 @@
+"""``hyenadna-kit score``: a VCF in, the same VCF with scores out."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from hyenadna_kit.scoring.score_vcf import ScoringReport
+
+TOO_FEW_SCORED = 3
+"""Exit status: all records are written, but more ALTs than --max_unscored have no score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """Score every ALT of a VCF or BCF by how much less, or more, likely it makes the sequence.
+
+    Every record comes out, in order, every byte as it was but for INFO: HK_DELTA_LL, HK_LLR, HK_NTOK,
+    HK_NFRAC and HK_STATUS, which says why an ALT has no score. Exit status 3 tells that all was
+    written but that too few ALTs could be scored.
+    """
+
+    model: str
+    """Model folder."""
+    genome: str
+    """Genome store or FASTA: the reference of the VCF."""
+    vcf: str
+    """VCF, VCF.gz or BCF; - is standard input."""
+    out: str
+    """.vcf, .vcf.gz (bgzipped and indexed) or .bcf; - is standard output."""
+    window: int | None = None
+    """Bases that the model reads; default: its context length."""
+    horizon: int | None = None
+    """Bases whose likelihoods are summed, from the variant on; default: 512, a quarter window at most."""
+    min_left_context: int | None = None
+    """Fewest bases before a variant; default: half a window."""
+    placement: Literal["grid", "centred"] = "grid"
+    """Windows on a grid that variants share, or one centred on each variant."""
+    strands: Literal["forward", "reverse", "both"] = "forward"
+    """Strands that are read; both gives the mean."""
+    batch_size: int = 16
+    """Windows that the model reads at a time. Scores do not depend on it."""
+    workers: int = 0
+    """Processes that prepare windows beside the one that computes."""
+    on_ref_mismatch: Literal["skip", "error", "swap"] = "skip"
+    """Where the genome does not have REF: give a status, stop, or, where it has ALT, swap the two."""
+    max_unscored: float = 0.5
+    """Largest share of ALTs without a score that is a success."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+
+
+def run(options: ScoreOptions) -> int:
+    """Score the file and say what became of its ALTs.
+
+    Raises:
+        InputError: A file is damaged, an option does not fit, or a REF does not match and must.
+        CheckpointError: The model folder is damaged.
+    """
+    from hyenadna_kit.commands.progress import show_progress
+    from hyenadna_kit.devices import pick_device
+    from hyenadna_kit.genome.interval import Strand
+    from hyenadna_kit.io.genome import open_genome
+    from hyenadna_kit.model import HyenaDNA
+    from hyenadna_kit.scoring.placement import Placement
+    from hyenadna_kit.scoring.score_vcf import ScoringRun, score_vcf
+    from hyenadna_kit.scoring.scorer import VariantScorer
+
+    genome = open_genome(options.genome)
+    model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
+    placement = Placement.for_window(
+        options.window or model.context_length,
+        horizon=options.horizon,
+        min_left_context=options.min_left_context,
+        kind=options.placement,
+    )
+    strands = {"forward": (Strand.FORWARD,), "reverse": (Strand.REVERSE,), "both": tuple(Strand)}
+    scorer = VariantScorer(model, placement, strands=strands[options.strands], batch_size=options.batch_size)
+    with show_progress("records") as on_progress:
+        scoring = ScoringRun(
+            num_workers=options.workers,
+            on_ref_mismatch=options.on_ref_mismatch,
+            on_progress=lambda done: on_progress(done, None),
+        )
+        report = score_vcf(scorer, genome, options.vcf, options.out, scoring)
+    print(_summary(report, options.out), file=sys.stderr)
+    if report.unscored_fraction <= options.max_unscored:
+        return 0
+    print(
+        f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, more "
+        f"than --max_unscored {options.max_unscored:g}; is {options.genome} its reference? All records are "
+        f"in {options.out}, with the reasons in HK_STATUS",
+        file=sys.stderr,
+    )
+    return TOO_FEW_SCORED
+
+
+def _summary(report: "ScoringReport", out: str) -> str:
+    statuses = ", ".join(f"{status} {count:,}" for status, count in report.statuses.most_common())
+    lines = [
+        f"{out}: {report.num_records:,} records, {report.num_scored:,} of {report.num_alts:,} ALTs scored"
+    ]
+    lines += [f"status: {statuses}"] if statuses else []
+    lines += [f"no index: {report.index_skipped_reason}"] if report.index_skipped_reason else []
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""Write files so that a crash, a full disk or a second process never leaves half of one.
+
+In: a target path. Out: the target, complete and on disk, or the target as it was before.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_CHUNK_BYTES = 1 << 22
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` that replaces it when the block ends well.
+
+    The temporary lies in the folder of the target, because a rename is atomic only within one file
+    system. A block that raises leaves the target untouched and removes the temporary.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(target, "tmp")
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, target)
+        _sync(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target`` that takes its name when the block ends well.
+
+    A folder that already has the name is replaced; readers that hold its files keep the old ones.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary, retired = _beside(target, "tmp"), _beside(target, "old")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in [*temporary.rglob("*"), temporary]:
+            _sync(path)
+        if target.exists():
+            target.rename(retired)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if retired.exists():
+                retired.rename(target)
+            raise
+        _sync(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+@contextmanager
+def locked(target: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the one lock of ``target`` among all processes of this machine.
+
+    Args:
+        target: What is about to be written; the lock is the file ``.NAME.lock`` beside it.
+        on_wait: Called once when another process holds the lock, before waiting for it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f".{target.name}.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_wait is not None:
+                on_wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of the bytes of ``path``, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _beside(target: Path, role: str) -> Path:
+    """Return a free hidden name in the folder of ``target``.
+
+    The process id alone would not do: every container calls its first process 1. The suffix stays
+    last: writers choose their format by it.
+    """
+    return target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.{role}.{target.name}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Pure values of genomics: bases, strands, intervals, contig names and variants."""

@@ -1,0 +1,82 @@
+"""Next-token prediction: the logits at a position speak of the token after it."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.batch import IGNORED_LABEL
+from hyenadna_kit.heads.base import Head, HeadConfig
+
+_INITIALIZER_RANGE = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelHeadConfig(HeadConfig):
+    """A linear layer from hidden states to tokens, without bias."""
+
+    tied: bool = True
+    """Use the embedding's weights, as every published model does."""
+
+    def build(self, backbone: BackboneConfig) -> "LanguageModelHead":
+        """Return the head."""
+        return LanguageModelHead(self, backbone)
+
+
+class LanguageModelHead(Head):
+    """Logits over the padded vocabulary and the cross-entropy on them."""
+
+    def __init__(self, config: LanguageModelHeadConfig, backbone: BackboneConfig) -> None:
+        super().__init__()
+        self.weight = (
+            None if config.tied else nn.Parameter(torch.empty(backbone.padded_vocab_size, backbone.d_model))
+        )
+        if self.weight is not None:
+            nn.init.normal_(self.weight, std=_INITIALIZER_RANGE)
+
+    def forward(
+        self,
+        hidden_states: Float[Tensor, "batch length d_model"],
+        embedding_weight: Float[Tensor, "vocab d_model"],
+    ) -> Float[Tensor, "batch length vocab"]:
+        """Return unnormalised log-probabilities of the next token."""
+        weight = embedding_weight if self.weight is None else self.weight
+        return torch.nn.functional.linear(hidden_states, weight)
+
+    def loss(
+        self, logits: Float[Tensor, "batch length vocab"], labels: Int[Tensor, "batch length"]
+    ) -> Float[Tensor, ""]:
+        """Return the mean cross-entropy in nats over the labels that are not ignored.
+
+        A batch in which every label is ignored has loss 0 and zero gradients.
+        """
+        total = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1).to(torch.promote_types(logits.dtype, torch.float32)),
+            labels.flatten().long(),
+            ignore_index=IGNORED_LABEL,
+            reduction="sum",
+        )
+        return total / (labels != IGNORED_LABEL).sum().clamp(min=1)
+
+
+def next_token_log_probs(
+    logits: Float[Tensor, "batch length vocab"], following: Int[Tensor, "batch length"]
+) -> Float[Tensor, "batch length"]:
+    """Return ``log p`` in nats of the token that follows each position.
+
+    The softmax runs over all columns of the logits, as in training; float32 at least.
+    """
+    return _log_softmax(logits).gather(2, following.long()[..., None])[..., 0]
+
+
+def next_token_entropy(logits: Float[Tensor, "batch length vocab"]) -> Float[Tensor, "batch length"]:
+    """Return the entropy in bits of what each position predicts."""
+    log_probs = _log_softmax(logits)
+    return -(log_probs.exp() * log_probs).sum(2) / math.log(2)
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    return logits.log_softmax(2, dtype=torch.promote_types(logits.dtype, torch.float32))

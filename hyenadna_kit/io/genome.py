@@ -1,0 +1,64 @@
+"""The genome as everything above reads it, whichever file holds it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.genome.contigs import ContigNames
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.fasta import Fasta
+from hyenadna_kit.io.genome_store import GenomeStore
+
+
+@runtime_checkable
+class Genome(Protocol):
+    """Named contigs whose intervals can be read: a :class:`Fasta`, a :class:`GenomeStore`."""
+
+    @property
+    def path(self) -> Path:
+        """File or folder of the genome."""
+
+    @property
+    def contigs(self) -> Mapping[str, int]:
+        """Length of each contig in bp, in the order of the file."""
+
+    @property
+    def names(self) -> ContigNames:
+        """The contigs under their usual names."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the contig names and bases: equal for a FASTA and the store built from it."""
+
+    def fetch(self, interval: Interval) -> str:
+        """Return the bases (ACGTN) on the strand of ``interval``, N beyond the ends of the contig.
+
+        Raises:
+            ContigNotFoundError: The genome has no such contig under any of its usual names.
+        """
+
+    def tokens(self, interval: Interval) -> NDArray[np.uint8]:
+        """Return the same bases as token ids, in an array of the caller's own.
+
+        Raises:
+            ContigNotFoundError: The genome has no such contig under any of its usual names.
+        """
+
+
+def open_genome(path: Path | str) -> Genome:
+    """Open a genome: a folder as a genome store, a file as FASTA.
+
+    Raises:
+        InputError: There is nothing at ``path``, or the file cannot be read.
+        GenomeStoreError: The folder is not a genome store, or a damaged one.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return GenomeStore(path)
+    if path.is_file():
+        return Fasta(path)
+    raise InputError(f"genome {path} is neither a FASTA file nor a genome store; check the path")

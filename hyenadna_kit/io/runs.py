@@ -1,0 +1,65 @@
+"""Runs of flagged positions along a genome: where N stands, what is soft-masked.
+
+In: one flag a base, in blocks. Out: a file of the borders of every run, and the runs of any stretch.
+
+The file holds little-endian int64 offsets ``start, end, start, end, ...`` in ascending order: read
+flat, one binary search finds a position; read two by two, they are the runs.
+"""
+
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+RUN_DTYPE = np.dtype("<i8")
+"""Type of one border in the file."""
+
+RUN_BYTES = 2 * RUN_DTYPE.itemsize
+"""Bytes of one run in the file."""
+
+
+class RunWriter:
+    """Writes the runs of a flag that arrives block by block."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        """Take the open file that the borders are appended to."""
+        self.count = 0
+        self._handle = handle
+        # The last run is held back: the next block may continue it.
+        self._pending = np.empty(0, dtype=RUN_DTYPE)
+
+    def add(self, flags: NDArray[np.bool_], offset: int) -> None:
+        """Take the flags of the stretch that begins at ``offset``, at or after the end of the last."""
+        borders = np.flatnonzero(np.diff(flags, prepend=False, append=False)).astype(RUN_DTYPE) + offset
+        if not borders.size:
+            return
+        if self._pending.size and self._pending[1] == borders[0]:
+            borders[0] = self._pending[0]
+        else:
+            self.end_run()
+        self._write(borders[:-2])
+        self._pending = borders[-2:]
+
+    def end_run(self) -> None:
+        """End the last run: the next block does not continue it, even where it touches it."""
+        self._write(self._pending)
+        self._pending = self._pending[:0]
+
+    def _write(self, borders: NDArray[np.int64]) -> None:
+        self._handle.write(borders.tobytes())
+        self.count += borders.size // 2
+
+
+def runs_within(borders: NDArray[np.int64], start: int, end: int) -> NDArray[np.int64]:
+    """Return the runs in ``[start, end)``, cut to it: one row ``start, end`` each.
+
+    Args:
+        borders: What the file holds, flat.
+        start: First offset.
+        end: One past the last offset.
+    """
+    if start >= end:
+        return np.empty((0, 2), dtype=np.int64)
+    first = int(np.searchsorted(borders, start, side="right")) // 2
+    last = (int(np.searchsorted(borders, end, side="left")) + 1) // 2
+    return np.clip(borders[2 * first : 2 * last].reshape(-1, 2), start, end)

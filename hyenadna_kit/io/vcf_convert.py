@@ -1,0 +1,134 @@
+"""What htslib does for us: text to BCF, BCF to text, and the index of either.
+
+In: a complete file of one format. Out: the same records in the other, equal by value (BCF holds
+floats as float32, and its text shows 6 significant digits of them), or an index beside a file.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pysam
+import pysam.bcftools
+from pysam.utils import SamtoolsError
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.vcf_header import VcfHeader, declarations
+
+_FORMAT_COLUMN = 8
+_NOTE = b',Description="Not declared in the input"'
+_FLAG = b",Number=0,Type=Flag"
+_STRING = b",Number=1,Type=String"
+_END = b',Number=1,Type=Integer,Description="End position of the record"'
+_PASS = b"PASS"
+_NONE = b"."
+
+
+class UndeclaredNames:
+    """The names that the lines of a VCF use and its header does not declare.
+
+    BCF refers to the header for every contig, FILTER, INFO and FORMAT: without a declaration it
+    cannot hold the record.
+    """
+
+    def __init__(self, header: VcfHeader) -> None:
+        """Start from what ``header`` declares."""
+        self._known = {(kind, name.encode()) for kind, name, _ in declarations(header.lines)}
+        self._known |= {("FILTER", _PASS), ("FILTER", _NONE), ("INFO", _NONE), ("FORMAT", _NONE)}
+        self._found: dict[tuple[str, bytes], bytes] = {}
+
+    def add(self, line: bytes) -> None:
+        """Take note of the names in ``line``."""
+        columns = line.rstrip(b"\r\n").split(b"\t", _FORMAT_COLUMN + 1)
+        self._see("contig", columns[0], b"")
+        for name in columns[6].split(b";"):
+            self._see("FILTER", name, _NOTE)
+        for entry in columns[7].split(b";"):
+            name, is_valued, _ = entry.partition(b"=")
+            self._see("INFO", name, _END if name == b"END" else (_STRING if is_valued else _FLAG) + _NOTE)
+        if len(columns) > _FORMAT_COLUMN + 1:
+            for name in columns[_FORMAT_COLUMN].split(b":"):
+                self._see("FORMAT", name, _STRING + _NOTE)
+
+    def declarations(self) -> list[bytes]:
+        """Return a header line, without a line end, for each of them."""
+        found = self._found.items()
+        return [b"##" + kind.encode() + b"=<ID=" + name + rest + b">" for (kind, name), rest in found]
+
+    def _see(self, kind: str, name: bytes, rest: bytes) -> None:
+        if name and (kind, name) not in self._known:
+            # An INFO seen both bare and with a value is a String, which comes last of the two.
+            self._found[kind, name] = max(rest, self._found.get((kind, name), b""))
+
+
+def text_to_bcf(header: VcfHeader, body: Path, target: Path) -> None:
+    """Write ``target`` from the lines of a text VCF.
+
+    Args:
+        header: Declares every name that the lines use.
+        body: The lines without a header, bgzipped.
+        target: BCF to write.
+
+    Raises:
+        InputError: A line cannot be expressed in BCF.
+    """
+    whole = body.with_name(f"{body.name}.whole")
+    try:
+        with pysam.BGZFile(str(whole), "wb", None) as handle:
+            handle.write(b"".join(header.lines))
+        with whole.open("ab") as handle, body.open("rb") as lines:
+            shutil.copyfileobj(lines, handle)
+        _view(whole, target, "-Ob")
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def bcf_to_text(source: Path, target: Path) -> None:
+    """Write ``target`` from a BCF: text, bgzipped where its suffix is ``.gz``.
+
+    Raises:
+        InputError: A record is garbled.
+    """
+    _view(source, target, "-Oz" if target.suffix == ".gz" else "-Ov")
+
+
+def build_index(path: Path, index: Path) -> str | None:
+    """Index a bgzipped VCF or a BCF; return None, or why it cannot be indexed.
+
+    Args:
+        path: Sorted file.
+        index: File to write; its suffix, ``.tbi`` or ``.csi``, says of which kind.
+    """
+    kind = "--tbi" if index.suffix == ".tbi" else "--csi"
+    with _quiet():
+        try:
+            pysam.bcftools.index(kind, "-o", str(index), str(path), catch_stdout=False)
+        except SamtoolsError as error:
+            return f"htslib cannot index it: {_first_line(error)}"
+    return None
+
+
+def _view(source: Path, target: Path, output: str) -> None:
+    with _quiet():
+        try:
+            pysam.bcftools.view("--no-version", output, "-o", str(target), str(source), catch_stdout=False)
+        except SamtoolsError as error:
+            raise InputError(
+                f"a record cannot be converted between VCF and BCF ({_first_line(error)}); "
+                "write the format of the input, which keeps every record as it is"
+            ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("stderr=")[2].strip().partition("\n")[0] or str(error)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep htslib's own messages off standard error: what matters is raised or returned."""
+    verbosity = pysam.set_verbosity(0)
+    try:
+        yield
+    finally:
+        pysam.set_verbosity(verbosity)

@@ -1,0 +1,147 @@
+"""HyenaDNA: backbone, head and the tokenizer that the weights belong to."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor, nn
+
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.checkpoint import CONFIG_NAME, Checkpoint, check_tensors, save_checkpoint
+from hyenadna_kit.config import from_mapping, to_mapping
+from hyenadna_kit.heads.base import HeadConfig
+from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
+from hyenadna_kit.pretrained import load_pretrained
+from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizerConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyenaDNAConfig:
+    """A model: its backbone, its head and its tokenizer."""
+
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    """Tokens to hidden states."""
+    head: HeadConfig = field(default_factory=LanguageModelHeadConfig)
+    """Hidden states to outputs."""
+    tokenizer: NucleotideTokenizerConfig = field(default_factory=NucleotideTokenizerConfig)
+    """Bases to tokens."""
+
+    def build(self) -> "HyenaDNA":
+        """Return a model with freshly drawn weights."""
+        return HyenaDNA(self)
+
+
+class HyenaDNAOutput(NamedTuple):
+    """What a model returns."""
+
+    logits: Float[Tensor, "batch length vocab"]
+    """For a language model: unnormalised log-probabilities of the *next* token."""
+    last_hidden_state: Float[Tensor, "batch length d_model"]
+    """Hidden states after the final norm."""
+
+
+class HyenaDNA(nn.Module):
+    """A HyenaDNA model.
+
+    model = HyenaDNA.from_pretrained("folder")
+    out = model(torch.tensor([[7, 8, 9, 10]]))
+    out.logits                  # batch length vocab
+    """
+
+    def __init__(self, config: HyenaDNAConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = config.backbone.build()
+        self.head = config.head.build(config.backbone)
+        self.tokenizer = config.tokenizer.build()
+
+    def forward(
+        self,
+        input_ids: Integer[Tensor, "batch length"],
+        attention_mask: Bool[Tensor, "batch length"] | None = None,
+    ) -> HyenaDNAOutput:
+        """Run the model on token ids of any integer dtype.
+
+        Args:
+            input_ids: Token ids. Longer input than the trained context is allowed.
+            attention_mask: False where a position is padding; None where there is none. Padding on
+                the right needs no mask: the model is causal.
+        """
+        hidden_states = self.backbone(input_ids, attention_mask)
+        return HyenaDNAOutput(self.head(hidden_states, self.backbone.embedding_weight), hidden_states)
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens the model was trained on."""
+        return self.config.backbone.context_length
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights, shared ones counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``config.json``, ``model.safetensors`` and ``tokenizer.json`` into ``folder``."""
+        save_checkpoint(Path(folder), Checkpoint(to_mapping(self.config), self._own_tensors()))
+        self.tokenizer.save_pretrained(Path(folder))
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *, beyond_context: Literal["continue", "truncate"] | None = None
+    ) -> Self:
+        """Read a model folder: our own format, the original published one or the ``-hf`` one.
+
+        Args:
+            folder: Local folder with ``config.json`` and the weights.
+            beyond_context: What the filters do beyond the trained length; None takes what the
+                folder says (published weights: ``truncate``).
+
+        Returns:
+            The model in eval mode, in float32, on the CPU.
+
+        Raises:
+            CheckpointError: A file is missing, damaged or unsafe, or the weights do not fit.
+            ConfigError: ``config.json`` has an unknown key or a value of the wrong kind.
+        """
+        path = Path(folder)
+        checkpoint = load_pretrained(path)
+        config = from_mapping(HyenaDNAConfig, checkpoint.config, str(path / CONFIG_NAME))
+        model = cls(config if beyond_context is None else _with_tail(config, beyond_context))
+        model.load_tensors(checkpoint.tensors, source=str(path))
+        return model.eval()
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over names, shapes and values of the weights, in hexadecimal.
+
+        It does not depend on the format of the folder or on the device.
+        """
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._own_tensors().items()):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+            digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    def load_tensors(self, tensors: Mapping[str, Tensor], *, source: str) -> None:
+        """Take the values of ``tensors``, which must fit exactly; ``source`` names them in errors."""
+        own = self._own_tensors()
+        check_tensors(tensors, own, source)
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(tensors[name])
+
+    def _own_tensors(self) -> dict[str, Tensor]:
+        """Return every parameter once: shared ones under their first name."""
+        return {name: parameter.detach() for name, parameter in self.named_parameters()}
+
+
+def _with_tail(config: HyenaDNAConfig, beyond_context: Literal["continue", "truncate"]) -> HyenaDNAConfig:
+    mixer = config.backbone.mixer
+    if not isinstance(mixer, HyenaConfig):
+        raise ValueError(f"beyond_context={beyond_context!r} is for Hyena mixers, this one is {mixer!r}")
+    mixer = replace(mixer, filter=replace(mixer.filter, beyond_context=beyond_context))
+    return replace(config, backbone=replace(config.backbone, mixer=mixer))

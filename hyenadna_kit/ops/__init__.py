@@ -1,0 +1,1 @@
+"""The operators that the model spends its time in, each with interchangeable backends."""

@@ -1,0 +1,292 @@
+"""Read a model folder in any published format: configuration and tensors, never the class.
+
+    own       config.json {"format": "hyenadna_kit.model/1"}   model.safetensors
+    -hf       config.json {"model_type": "hyenadna"}           model.safetensors
+    original  config.json {"layer": {...}}                     weights.ckpt
+
+Unknown keys are errors that name them. Keys that only choose a kernel, a training option or an
+initial value are listed here and ignored; keys that would change the function must be inert.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import FilterConfig, ImplicitFilter
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.checkpoint import (
+    CONFIG_NAME,
+    FORMAT,
+    Checkpoint,
+    load_checkpoint,
+    read_config,
+    read_safetensors,
+)
+from hyenadna_kit.config import from_mapping, nearest, to_mapping
+from hyenadna_kit.errors import CheckpointError
+from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
+from hyenadna_kit.restricted_pickle import read_checkpoint_file
+
+PUBLISHED_SHIFT = 0.05
+"""Shift of the standalone and -hf code; no published configuration states it."""
+
+_POSITION_TOLERANCE = 1e-5
+_WEIGHT_FILES = ("model.safetensors", "weights.ckpt", "weights.safetensors")
+_EMBEDDING = "backbone.embeddings.word_embeddings.weight"
+_HEAD = "head.weight"
+
+
+class _Schema(NamedTuple):
+    """How one published configuration maps to ours."""
+
+    backbone: dict[str, str]
+    mixer: dict[str, str]
+    filter: dict[str, str]
+    required: frozenset[str]
+    inert: dict[str, Any]
+    """Keys that would change the function, with the only value that is supported."""
+    ignored: frozenset[str]
+
+
+_SHARED_BACKBONE = {
+    name: name
+    for name in (
+        "d_model",
+        "d_inner",
+        "vocab_size",
+        "pad_vocab_size_multiple",
+        "embed_dropout",
+        "layer_norm_epsilon",
+    )
+}
+_SHARED_BACKBONE["n_layer"] = "num_layers"
+
+_ORIGINAL = _Schema(
+    backbone=_SHARED_BACKBONE | {"resid_dropout": "resid_dropout", "l_max": "context_length"},
+    mixer={"order": "order", "short_filter_order": "short_filter_order", "dropout": "dropout"},
+    filter={
+        "emb_dim": "emb_dim",
+        "filter_order": "filter_order",
+        "num_inner_mlps": "num_inner_mlps",
+        "w": "activation_frequency",
+        "train_freq": "train_frequency",
+        "modulate": "modulate",
+        "shift": "shift",
+        "fast_decay_pct": "fast_decay_fraction",
+        "slow_decay_pct": "slow_decay_fraction",
+        "target": "decay_target",
+    },
+    required=frozenset({"d_model", "n_layer", "vocab_size", "l_max", "emb_dim"}),
+    inert={
+        "_name_": "hyena",
+        "activation": "id",
+        "attn_cfg": None,
+        "attn_layer_idx": None,
+        "bidirectional": False,
+        "inner_factor": 1,
+        "max_position_embeddings": 0,
+        "modulation_lr": 0.0,
+        "normalized": False,
+        "num_blocks": 1,
+        "num_heads": 1,
+        "outer_mixing": False,
+        "post_order_ffn": False,
+        "use_bias": True,
+    },
+    ignored=frozenset(
+        {
+            "checkpoint_mixer",
+            "checkpoint_mlp",
+            "filter_dropout",
+            "fused_bias_fc",
+            "fused_dropout_add_ln",
+            "fused_fft_conv",
+            "fused_mlp",
+            "initializer_cfg",
+            "jit_filter",
+            "local_order",
+            "lr",
+            "lr_pos_emb",
+            "residual_in_fp32",
+            "return_hidden_state",
+            "return_state",
+            "wd",
+        }
+    ),
+)
+
+_HF = _Schema(
+    backbone=_SHARED_BACKBONE | {"max_seq_len": "context_length"},
+    mixer={"hyena_order": "order", "short_filter_order": "short_filter_order", "hyena_dropout": "dropout"},
+    filter={
+        "emb_dim": "emb_dim",
+        "filter_order": "filter_order",
+        "num_inner_mlps": "num_inner_mlps",
+        "activation_freq": "activation_frequency",
+        "train_freq": "train_frequency",
+    },
+    # The defaults of the published class differ from what the published models use.
+    required=frozenset({"d_model", "n_layer", "vocab_size", "max_seq_len", "emb_dim", "activation_freq"}),
+    inert={"model_type": "hyenadna", "use_bias": True, "hyena_filter_dropout": 0.0},
+    ignored=frozenset(
+        {
+            "_name_or_path",
+            "architectures",
+            "auto_map",
+            "bos_token_id",
+            "dtype",
+            "eos_token_id",
+            "initializer_range",
+            "pad_token_id",
+            "problem_type",
+            "sep_token_id",
+            "tie_word_embeddings",
+            "torch_dtype",
+            "transformers_version",
+            "use_cache",
+        }
+    ),
+)
+
+
+def load_pretrained(folder: Path) -> Checkpoint:
+    """Read a model folder of any format.
+
+    Args:
+        folder: A local folder with ``config.json`` and the weights.
+
+    Returns:
+        Our configuration as plain data, and the tensors under our names.
+
+    Raises:
+        CheckpointError: The folder is of no known format; a key or a tensor is unknown, missing or
+            unsupported; a file is damaged or unsafe.
+    """
+    config = read_config(folder)
+    if config.get("format") == FORMAT:
+        return load_checkpoint(folder, config)
+    source = str(folder / CONFIG_NAME)
+    if config.get("model_type") == "hyenadna":
+        return _translate(config, _HF, folder, trained_features=True)
+    if isinstance(config.get("layer"), dict):
+        layer = config.pop("layer")
+        # Trained position features are a property of the file only where their rate is not zero.
+        trained = bool(layer.get("lr_pos_emb", 0.0))
+        return _translate(config | layer, _ORIGINAL, folder, trained_features=trained)
+    raise CheckpointError(
+        f"{source} is of no known format: expected format {FORMAT!r}, model_type 'hyenadna' or a 'layer', "
+        f"got the keys {sorted(config)[:8]}"
+    )
+
+
+def _translate(
+    config: Mapping[str, Any], schema: _Schema, folder: Path, *, trained_features: bool
+) -> Checkpoint:
+    source = str(folder / CONFIG_NAME)
+    _check_keys(config, schema, source)
+    defaults: dict[str, Any] = {"shift": PUBLISHED_SHIFT, "beyond_context": "truncate"}
+    filters = from_mapping(FilterConfig, defaults | _select(config, schema.filter), source)
+    mixer = replace(from_mapping(HyenaConfig, _select(config, schema.mixer), source), filter=filters)
+    backbone = from_mapping(BackboneConfig, _select(config, schema.backbone), source)
+    tensors = _rename_tensors(_read_weights(folder), folder)
+    features = _absorb_positions(tensors, backbone, mixer, folder, trained=trained_features)
+    mixer = replace(mixer, filter=replace(filters, features=features))
+    head, embedding = tensors.get(_HEAD), tensors.get(_EMBEDDING)
+    tied = head is None or (embedding is not None and torch.equal(head, embedding))
+    if tied:
+        tensors.pop(_HEAD, None)
+    return Checkpoint(
+        {
+            "backbone": to_mapping(replace(backbone, mixer=mixer)),
+            "head": {
+                "class_path": LanguageModelHeadConfig.__name__,
+                "init_args": to_mapping(LanguageModelHeadConfig(tied=tied)),
+            },
+        },
+        tensors,
+    )
+
+
+def _select(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
+
+
+def _check_keys(config: Mapping[str, Any], schema: _Schema, source: str) -> None:
+    known = {*schema.backbone, *schema.mixer, *schema.filter, *schema.inert, *schema.ignored}
+    for key, value in config.items():
+        if key not in known:
+            raise CheckpointError(f"{source}: unknown key {key!r}{nearest(key, sorted(known))}")
+        if key in schema.inert and value != schema.inert[key]:
+            raise CheckpointError(f"{source}: {key}={value!r} is not supported, only {schema.inert[key]!r}")
+    if missing := sorted(schema.required - config.keys()):
+        raise CheckpointError(f"{source} lacks the keys {missing}")
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    for name in _WEIGHT_FILES:
+        path = folder / name
+        if not path.is_file():
+            continue
+        if path.suffix == ".safetensors":
+            return read_safetensors(path)
+        content = read_checkpoint_file(path)
+        tensors = content.get("state_dict") if isinstance(content, dict) else None
+        if not isinstance(tensors, dict):
+            raise CheckpointError(f"{path} has no 'state_dict': not a Lightning checkpoint")
+        return {str(tensor_name): tensor for tensor_name, tensor in tensors.items()}
+    raise CheckpointError(f"{folder} has no weights: none of {', '.join(_WEIGHT_FILES)}")
+
+
+def _rename_tensors(tensors: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """Bring the published spellings to ours and drop what is not part of the model."""
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if "torchmetrics" in name or not isinstance(tensor, Tensor):
+            continue
+        ours = re.sub(r"^(model|hyena)\.", "", name)
+        ours = re.sub(r"\.(mixer|mlp)\.layer\.", r".\1.", ours)
+        ours = re.sub(r"^lm_head\.", "head.", ours)
+        # One frequency serves all layers of a filter and is written under each of their names.
+        ours = re.sub(r"\.implicit_filter\.\d+\.freq$", ".implicit_filter.1.freq", ours)
+        if ours in renamed and not torch.equal(renamed[ours], tensor):
+            raise CheckpointError(f"{folder}: {name!r} differs from another spelling of {ours!r}")
+        renamed[ours] = tensor
+    return renamed
+
+
+def _absorb_positions(
+    tensors: dict[str, Tensor], backbone: BackboneConfig, mixer: HyenaConfig, folder: Path, *, trained: bool
+) -> Literal["computed", "stored", "learned"]:
+    """Remove the stored tables of positions that the formulas give; say where z comes from."""
+    channels = backbone.d_model * (mixer.order - 1)
+    formulas = ImplicitFilter(mixer.filter, channels, backbone.context_length)
+    times = formulas.pos_emb.times(backbone.context_length)[None, :, None]
+    for name in [name for name in tensors if name.endswith((".pos_emb.t", ".modulation.deltas"))]:
+        expected = times if name.endswith(".t") else formulas.decay_rates()[None, None]
+        found = tensors.pop(name)
+        if found.shape != expected.shape:
+            shapes = f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+            raise CheckpointError(f"{folder} does not fit its {CONFIG_NAME}: {name!r} has {shapes}")
+        if mixer.filter.modulate and not _agrees(found.abs(), expected):
+            raise CheckpointError(
+                f"{folder}: {name!r} differs from its formula: trained decays are not supported"
+            )
+    stored = [name for name in tensors if name.endswith(".pos_emb.z")]
+    expected = formulas.pos_emb.formula(backbone.context_length)[None]
+    if not stored or all(_agrees(tensors[name], expected) for name in stored):
+        for name in stored:
+            del tensors[name]
+        return "computed"
+    return "learned" if trained else "stored"
+
+
+def _agrees(tensor: Tensor, expected: Tensor) -> bool:
+    if tensor.shape != expected.shape:
+        return False
+    return bool((tensor.double() - expected).abs().max() <= _POSITION_TOLERANCE * expected.abs().max())

@@ -1,0 +1,118 @@
+"""Records to windows of tokens, in this process or in others beside it, in order either way.
+
+In: sites. Out: for every ALT its status and, where it can be scored, its windows. Only numpy is
+needed, so that a worker starts fast.
+"""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from hyenadna_kit.genome.interval import Strand
+from hyenadna_kit.genome.variant import Variant
+from hyenadna_kit.io.genome import Genome
+from hyenadna_kit.scoring.alleles import AlleleWindows, OrientedContig, allele_windows
+from hyenadna_kit.scoring.placement import Placement
+from hyenadna_kit.scoring.status import MismatchPolicy, Site, Status, examine
+
+_SITES_PER_TASK = 64
+_TASKS_PER_WORKER = 4
+
+Item = TypeVar("Item")
+
+
+class PreparedAllele(NamedTuple):
+    """One ALT, ready to be scored or not to be."""
+
+    statuses: tuple[Status, ...]
+    """What holds of it; the first that forbids a score, or all that accompany one."""
+    windows: tuple[AlleleWindows, ...] = ()
+    """One entry a strand; empty where there is nothing to score."""
+    sign: int = 1
+    """-1 where the alleles are swapped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """How records become windows; picklable, so that other processes can do it."""
+
+    genome: Genome
+    """Where the bases are."""
+    placement: Placement
+    """Where windows lie."""
+    strands: tuple[Strand, ...]
+    """Strands that are read."""
+    on_ref_mismatch: MismatchPolicy
+    """What becomes of a REF that the genome does not have."""
+
+    def alleles(self, sites: Sequence[Site]) -> list[list[PreparedAllele]]:
+        """Prepare every ALT of some sites."""
+        return [
+            [
+                self._prepare(allele.status, allele.variant, allele.sign)
+                for allele in examine(site, self.genome, self.on_ref_mismatch)
+            ]
+            for site in sites
+        ]
+
+    def windows(self, variant: Variant) -> tuple[AlleleWindows, ...]:
+        """Return the windows of a variant, one entry a strand; empty where it does not fit."""
+        windows = [
+            allele_windows(OrientedContig(self.genome, variant.contig, strand), variant, self.placement)
+            for strand in self.strands
+        ]
+        return tuple(each for each in windows if each is not None)
+
+    def _prepare(self, status: Status, variant: Variant | None, sign: int) -> PreparedAllele:
+        if variant is None:
+            return PreparedAllele((status,))
+        windows = self.windows(variant)
+        if not windows:
+            return PreparedAllele((Status.TOO_LONG,))
+        if not is_scorable(windows):
+            return PreparedAllele((Status.N_WINDOW,))
+        placed = Status.EDGE_PADDED if any(each.padded for each in windows) else Status.PASS
+        return PreparedAllele((placed,) if status is Status.PASS else (status, placed), windows, sign)
+
+
+def is_scorable(windows: Sequence[AlleleWindows]) -> bool:
+    """Say whether there are windows, and on each of their strands at least one base to sum over."""
+    return bool(windows) and all(each.scored.any() for each in windows)
+
+
+def prepare_sites(
+    preparation: Preparation, sites: Iterable[Site], *, num_workers: int
+) -> Iterator[list[PreparedAllele]]:
+    """Yield the alleles of every site, in order and in bounded memory.
+
+    Args:
+        preparation: How.
+        sites: Records; they are read a little ahead of what is yielded.
+        num_workers: Processes that prepare beside this one; 0 prepares here.
+    """
+    tasks = chunked(sites, _SITES_PER_TASK)
+    if not num_workers:
+        for task in tasks:
+            yield from preparation.alleles(task)
+        return
+    # Spawned, not forked: a forked process would inherit locks of PyTorch's threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+        pending: deque[Future[list[list[PreparedAllele]]]] = deque()
+        for task in tasks:
+            pending.append(pool.submit(preparation.alleles, task))
+            if len(pending) >= num_workers * _TASKS_PER_WORKER:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+
+
+def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of ``size`` items, the last one of what is left."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,1 @@
+"""Sequences to integer tokens and back."""

@@ -1,0 +1,78 @@
+"""The data of a pretraining run: the counter stream, and tiled windows for validation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from lightning import LightningDataModule
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from hyenadna_kit.batch import Batch
+from hyenadna_kit.io.genome import Genome
+from hyenadna_kit.windows.dataset import TiledBatches, WindowDataset, collate_next_token
+from hyenadna_kit.windows.layout import TiledWindow
+from hyenadna_kit.windows.stream import CounterSampler, CounterStream
+
+
+class PretrainingData(LightningDataModule):
+    """Training windows without end, from the step on at which the run stands."""
+
+    def __init__(
+        self,
+        genome: Genome,
+        stream: CounterStream,
+        validation: Sequence[TiledWindow],
+        *,
+        batch_size: int,
+        num_workers: int = 0,
+    ) -> None:
+        """Take the data.
+
+        Args:
+            genome: Where the bases are.
+            stream: Training windows.
+            validation: Windows of one length, all scored on their second half or more.
+            batch_size: Windows that one process takes at a time.
+            num_workers: Processes that read beside the training process.
+        """
+        super().__init__()
+        self.genome = genome
+        self.stream = stream
+        self.validation = validation
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.first_step = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the one integer that says where the stream stands."""
+        assert self.trainer is not None
+        return {"step": self.trainer.global_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where another run stood."""
+        self.first_step = state_dict["step"]
+
+    def train_dataloader(self) -> DataLoader[NDArray[np.uint8]]:
+        """Return the batches of this process."""
+        assert self.trainer is not None
+        sampler = CounterSampler(
+            batch_size=self.batch_size,
+            num_batches=self.trainer.accumulate_grad_batches,
+            first_step=self.first_step,
+            rank=self.trainer.global_rank,
+            num_ranks=self.trainer.world_size,
+        )
+        return DataLoader(
+            WindowDataset(self.genome, self.stream),
+            batch_sampler=sampler,
+            collate_fn=collate_next_token,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation batches of this process."""
+        assert self.trainer is not None
+        mine = self.validation[self.trainer.global_rank :: self.trainer.world_size]
+        return DataLoader(TiledBatches(self.genome, mine, batch_size=self.batch_size), batch_size=None)

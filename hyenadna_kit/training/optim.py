@@ -1,0 +1,81 @@
+"""The optimiser of the published recipe, and its schedule.
+
+AdamW in groups: the filters' networks without weight decay, trained position features at a rate of
+their own, and everything else, biases and norms included, with weight decay.
+
+Source: the published training configurations; Nguyen et al. 2023, arXiv:2306.15794, appendix A.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+_FILTER = ".implicit_filter."
+_FEATURES = ".pos_emb.z"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW with warm-up and cosine decay."""
+
+    learning_rate: float = 6e-4
+    """Highest learning rate."""
+    filter_learning_rate: float | None = None
+    """The same of the filters' networks; null takes ``learning_rate``."""
+    features_learning_rate: float = 1e-5
+    """The same of trained position features."""
+    weight_decay: float = 0.1
+    """Of everything but the filters' networks and the position features."""
+    beta1: float = 0.9
+    """Decay rate of the gradient's average."""
+    beta2: float = 0.999
+    """Decay rate of the squared gradient's average."""
+    warmup_fraction: float = 0.01
+    """Share of the steps in which the rate rises from zero."""
+    final_fraction: float = 0.1
+    """The last learning rate as a share of the highest."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient."""
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
+    """Return AdamW over the parameter groups of ``model`` that are trained."""
+    groups: dict[str, list[nn.Parameter]] = {"filters": [], "features": [], "rest": []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            kind = "filters" if _FILTER in name else "features" if name.endswith(_FEATURES) else "rest"
+            groups[kind].append(parameter)
+    rates = {
+        "filters": config.filter_learning_rate or config.learning_rate,
+        "features": config.features_learning_rate,
+        "rest": config.learning_rate,
+    }
+    described: list[dict[str, Any]] = [
+        {
+            "name": kind,
+            "params": parameters,
+            "lr": rates[kind],
+            "weight_decay": config.weight_decay if kind == "rest" else 0.0,
+        }
+        for kind, parameters in groups.items()
+        if parameters
+    ]
+    return AdamW(described, betas=(config.beta1, config.beta2))
+
+
+def build_schedule(optimizer: AdamW, config: OptimizerConfig, max_steps: int) -> LambdaLR:
+    """Return the schedule: a linear rise, then half a cosine down to the last rate at ``max_steps``."""
+    warmup = max(1, round(config.warmup_fraction * max_steps))
+
+    def share(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = min(1.0, (step - warmup) / max(1, max_steps - warmup))
+        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        return config.final_fraction + (1 - config.final_fraction) * cosine
+
+    return LambdaLR(optimizer, share)

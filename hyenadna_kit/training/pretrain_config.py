@@ -1,0 +1,81 @@
+"""The options of a pretraining run: one schema for Python, YAML and the command line."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hyenadna_kit.model import HyenaDNAConfig
+from hyenadna_kit.training.optim import OptimizerConfig
+from hyenadna_kit.windows.stream import LengthSchedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """Train a language model to predict each base of a genome from those before it."""
+
+    genome: str
+    """Genome store or FASTA."""
+    out: str
+    """Run folder. A run that was stopped continues from it, exactly."""
+    model: HyenaDNAConfig = field(default_factory=HyenaDNAConfig)
+    """The model."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """The optimiser."""
+    train_regions: tuple[str, ...] = ()
+    """Where to train: contigs or CONTIG:START-END (1-based, inclusive). Default: all but held_out."""
+    held_out: tuple[str, ...] = ()
+    """What is never trained on: contigs or CONTIG:START-END."""
+    validation_fraction: float = 0.1
+    """Share of the training range, its end, that is kept for validation."""
+    validation_bases: int = 200_000
+    """Bases on which each validation is made, spread evenly over the validation part."""
+    validate_every: int = 500
+    """Steps between validations."""
+    length: int | None = None
+    """Window length in tokens; null takes the model's context length."""
+    initial_length: int | None = None
+    """Window length at the first step, doubled every steps_per_length steps."""
+    steps_per_length: int = 1000
+    """Steps after which a window length that is still short doubles."""
+    batch_size: int = 16
+    """Windows that one process takes at a time."""
+    accumulate_batches: int = 1
+    """Batches that make up a step."""
+    max_steps: int = 1000
+    """Steps of the whole run."""
+    reverse_fraction: float = 0.5
+    """Share of windows that are read on the reverse strand."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Number format of matrix products; auto takes bfloat16 where the device computes in it. Filters,
+    convolutions, residuals and the loss are float32 always."""
+    num_workers: int = 0
+    """Processes that read windows beside the training process."""
+    seed: int = 0
+    """Seed of weights, windows and dropout."""
+    log_every: int = 10
+    """Steps between lines of metrics.jsonl."""
+    checkpoint_every: int = 250
+    """Steps between checkpoints."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "validate_every",
+            "batch_size",
+            "accumulate_batches",
+            "max_steps",
+            "log_every",
+            "checkpoint_every",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("validation_fraction", "reverse_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+
+    @property
+    def lengths(self) -> LengthSchedule:
+        """Window length as a function of the step."""
+        return LengthSchedule(
+            final=self.length or self.model.backbone.context_length,
+            initial=self.initial_length,
+            steps_per_length=self.steps_per_length,
+        )

@@ -1,0 +1,1 @@
+"""Genomes to windows: where they lie, in which order they come, and how they become batches."""

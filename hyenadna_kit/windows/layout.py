@@ -1,0 +1,67 @@
+"""Where windows lie on a region.
+
+In: intervals of a genome. Out: windows, as intervals.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.genome.interval import Interval
+
+
+class TiledWindow(NamedTuple):
+    """A window and the part of it whose bases are to be predicted."""
+
+    window: Interval
+    """``length + 1`` bases: the model reads all but the last and predicts all but the first."""
+    scored: Interval
+    """The bases of the region that belong to this window and to no other."""
+
+    @property
+    def label_span(self) -> tuple[int, int]:
+        """Half-open range of the labels, which begin one base after the window, that are scored."""
+        first = self.window.start + 1
+        return self.scored.start - first, self.scored.end - first
+
+
+def tile_windows(region: Interval, length: int) -> Iterator[TiledWindow]:
+    """Cover ``region`` so that every base is predicted once, with half a window of left context.
+
+    Windows advance by half their length. The first base of a region has ``length // 2`` bases before
+    it in its window. Near the start of a contig there is nothing further left: the window then starts
+    one base before the contig, and a single N stands for what comes before the first base.
+
+        tile_windows(Interval("c", 100, 116), 8):
+            window [96, 105) scores [100, 105); window [101, 110) scores [105, 110); ...
+
+    Args:
+        region: A stretch inside its contig, on the forward strand of the coordinates given.
+        length: Tokens that the model reads at a time, at least 2.
+
+    Raises:
+        InputError: ``length`` is less than 2.
+    """
+    if length < 2:
+        raise InputError(f"windows must be at least 2 tokens long, got {length}")
+    position = region.start
+    while position < region.end:
+        start = max(position - length // 2, -1)
+        window = Interval(region.contig, start, start + length + 1)
+        scored = Interval(region.contig, position, min(window.end, region.end))
+        yield TiledWindow(window, scored)
+        position = window.end
+
+
+def spread_windows(regions: list[Interval], length: int, num_bases: int) -> list[TiledWindow]:
+    """Return tiled windows that score about ``num_bases`` bases, spread evenly over ``regions``.
+
+    Args:
+        regions: Stretches inside their contigs.
+        length: Tokens that the model reads at a time.
+        num_bases: Bases to score; the whole of ``regions`` where it has no more.
+    """
+    windows = [window for region in regions for window in tile_windows(region, length)]
+    total = sum(window.scored.length for window in windows)
+    keep = max(1, min(len(windows), round(len(windows) * num_bases / max(1, total))))
+    return [windows[index * len(windows) // keep] for index in range(keep)]

@@ -1,0 +1,128 @@
+"""The counter stream: training windows in an order that any process can take up anywhere.
+
+Item k is a pure function of (seed, k): where its window lies and on which strand it is read. The
+state of the stream is therefore one integer, the number of steps taken, and a run that is stopped
+and resumed, or that has other workers, sees the very same windows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.genome.interval import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthSchedule:
+    """Window length as a function of the step: fixed, or doubled from a short start."""
+
+    final: int
+    """Length in the end, in tokens."""
+    initial: int | None = None
+    """Length at the first step; None is ``final``."""
+    steps_per_length: int = 1000
+    """Steps after which the length doubles, until it is ``final``."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= (self.initial or self.final) <= self.final:
+            raise InputError(
+                f"window lengths must satisfy 2 <= {self.initial} (initial) <= {self.final} (final)"
+            )
+        if self.steps_per_length < 1:
+            raise InputError(f"steps_per_length must be at least 1, got {self.steps_per_length}")
+
+    def at(self, step: int) -> int:
+        """Return the length of the windows of ``step``.
+
+        Source: Nguyen et al. 2023, arXiv:2306.15794, section 3.2 (sequence length warm-up).
+        """
+        doublings = min(step // self.steps_per_length, self.final.bit_length())
+        return min(self.final, (self.initial or self.final) << doublings)
+
+
+class CounterStream:
+    """Windows drawn uniformly over the bases of some regions.
+
+    Every window of a region is as likely as every other, and none crosses the end of its region.
+    """
+
+    def __init__(
+        self,
+        regions: Sequence[Interval],
+        lengths: LengthSchedule,
+        *,
+        batch_size: int,
+        seed: int,
+        reverse_fraction: float = 0.5,
+    ) -> None:
+        """Lay out the stream.
+
+        Args:
+            regions: Stretches inside their contigs; those shorter than a window are never drawn.
+            lengths: Window length in tokens; a window has one base more, the last to be predicted.
+            batch_size: Items of one step, over all ranks.
+            seed: Of the whole stream.
+            reverse_fraction: Share of windows that are read on the reverse strand.
+
+        Raises:
+            InputError: No region is long enough for the longest window.
+        """
+        self.regions = tuple(regions)
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.seed = seed
+        self.reverse_fraction = reverse_fraction
+        self._places: dict[int, NDArray[np.int64]] = {}
+        if not self.regions or max(region.length for region in self.regions) <= lengths.final:
+            longest = max((region.length for region in self.regions), default=0)
+            raise InputError(
+                f"windows of {lengths.final} bp need a training region of at least {lengths.final + 1} bp, "
+                f"the longest has {longest}; use a longer genome or a smaller length"
+            )
+
+    def __getitem__(self, item: int) -> Interval:
+        """Return item ``item``: a pure function of it and of what the stream was built with."""
+        generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, item, 0, 0]))
+        num_bases = self.lengths.at(item // self.batch_size) + 1
+        firsts = self._first_places(num_bases)
+        place = int(generator.integers(firsts[-1]))
+        index = int(np.searchsorted(firsts, place, side="right")) - 1
+        start = self.regions[index].start + place - int(firsts[index])
+        window = replace(self.regions[index], start=start, end=start + num_bases)
+        return window.reverse_complement() if generator.random() < self.reverse_fraction else window
+
+    def _first_places(self, num_bases: int) -> NDArray[np.int64]:
+        """Number every place of a window; return the first number of each region, then the total."""
+        if num_bases not in self._places:
+            counts = [max(0, region.length - num_bases + 1) for region in self.regions]
+            self._places[num_bases] = np.cumsum([0, *counts])
+        return self._places[num_bases]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CounterSampler:
+    """The items of one rank, batch by batch, from a step on and without end.
+
+    A step has ``num_ranks * num_batches * batch_size`` items, the same whichever rank takes them.
+    """
+
+    batch_size: int
+    """Items that one rank takes at a time."""
+    num_batches: int = 1
+    """Batches of a rank that make up a step (gradient accumulation)."""
+    first_step: int = 0
+    """Steps that were taken before: the whole state of the stream."""
+    rank: int = 0
+    """This process."""
+    num_ranks: int = 1
+    """All processes."""
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the numbers of the items of one batch after the other."""
+        for batch in count(self.first_step * self.num_batches):
+            first = (batch * self.num_ranks + self.rank) * self.batch_size
+            yield list(range(first, first + self.batch_size))

@@ -1,0 +1,52 @@
+"""What every test may use: checked annotations, the real data, and skips that say why."""
+
+import os
+from pathlib import Path
+
+import jaxtyping
+import pytest
+
+import tests.typecheck as typecheck
+
+# Before anything imports the package: shapes and types are checked in tests and nowhere else.
+jaxtyping.install_import_hook("hyenadna_kit", f"{typecheck.__name__}.{typecheck.check.__name__}")
+
+DATA_VARIABLE = "HYENADNA_KIT_DATA"
+
+
+def pytest_collection_modifyitems(items):
+    if DATA_VARIABLE not in os.environ:
+        _skip(items, "real_data", f"{DATA_VARIABLE} is not set")
+    if any(item.get_closest_marker("gpu") for item in items) and not _has_cuda():
+        _skip(items, "gpu", "no CUDA device")
+
+
+@pytest.fixture(scope="session")
+def data():
+    """Folder of the real genomes and variants; see CONTRIBUTING.md."""
+    folder = Path(os.environ.get(DATA_VARIABLE, ""))
+    if DATA_VARIABLE not in os.environ:
+        pytest.skip(f"{DATA_VARIABLE} is not set")
+    if not folder.is_dir():
+        pytest.fail(f"{DATA_VARIABLE}={folder} is not a folder")
+    return folder.resolve()
+
+
+@pytest.fixture
+def no_shape_checks():
+    """Let a value of the wrong type or shape reach the function's own check."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def _skip(items, marker, reason):
+    for item in items:
+        if item.get_closest_marker(marker):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has_cuda():
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,198 @@
+"""What every head must do, and the language model's numbers against plain formulas."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from hyenadna_kit import heads
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.batch import IGNORED_LABEL
+from hyenadna_kit.config import from_mapping, known_classes, to_mapping
+from hyenadna_kit.heads.base import HeadConfig
+from hyenadna_kit.heads.language_model import (
+    LanguageModelHeadConfig,
+    next_token_entropy,
+    next_token_log_probs,
+)
+from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
+
+BACKBONE = BackboneConfig(
+    d_model=8, num_layers=1, context_length=16, mixer=HyenaConfig(filter=FilterConfig(filter_order=4))
+)
+BATCH, LENGTH, VOCAB = 3, 11, 16
+TOKENS = torch.randint(7, 11, (BATCH, LENGTH), generator=torch.Generator().manual_seed(0))
+
+# Whoever adds a head adds its variants here: configuration, labels that fit it, shape of its logits.
+HEADS = {
+    "LanguageModelHeadConfig": [
+        (LanguageModelHeadConfig(tied=True), TOKENS, (BATCH, LENGTH, VOCAB)),
+        (LanguageModelHeadConfig(tied=False), TOKENS, (BATCH, LENGTH, VOCAB)),
+    ]
+}
+CASES = [
+    pytest.param(*case, id=f"{name}-{index}") for name in HEADS for index, case in enumerate(HEADS[name])
+]
+
+every_head = pytest.mark.parametrize(("config", "labels", "shape"), CASES)
+
+
+def build(config):
+    torch.manual_seed(0)
+    return HyenaDNAConfig(backbone=BACKBONE, head=config).build().eval()
+
+
+def test_table_has_every_head():
+    assert heads.__doc__
+    assert set(HEADS) == set(known_classes(HeadConfig))
+
+
+@every_head
+def test_head_is_picked_by_its_short_name(config, labels, shape):
+    mapping = to_mapping(HyenaDNAConfig(backbone=BACKBONE, head=config))
+    assert mapping["head"]["class_path"] == type(config).__name__
+    assert from_mapping(HyenaDNAConfig, mapping, "f").head == config
+
+
+@every_head
+def test_logits_have_their_shape(config, labels, shape):
+    logits = build(config)(TOKENS).logits
+    assert logits.shape == shape
+    assert logits.isfinite().all()
+
+
+@every_head
+def test_loss_is_a_finite_number_of_float32_in_every_precision(config, labels, shape):
+    for dtype in (torch.float32, torch.bfloat16):
+        model = build(config).to(dtype)
+        loss = model.head.loss(model(TOKENS).logits, labels)
+        assert loss.shape == ()
+        assert loss.dtype == torch.float32
+        assert loss.isfinite()
+
+
+@every_head
+def test_every_parameter_has_a_finite_gradient(config, labels, shape):
+    model = build(config).train()
+    model.head.loss(model(TOKENS).logits, labels).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@every_head
+def test_step_against_the_gradient_lowers_the_loss(config, labels, shape):
+    model = build(config).double()
+    before = model.head.loss(model(TOKENS).logits, labels)
+    before.backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter -= 1e-3 * parameter.grad
+        after = model.head.loss(model(TOKENS).logits, labels)
+    # The first-order gain is 1e-3 times the squared norm of the gradient.
+    gain = 1e-3 * sum(parameter.grad.square().sum() for parameter in model.parameters())
+    assert (before - after).item() == pytest.approx(gain.item(), rel=0.05)
+
+
+@every_head
+def test_saved_head_is_read_back_to_the_bit(config, labels, shape, tmp_path):
+    model = build(config)
+    model.save_pretrained(tmp_path)
+    again = HyenaDNA.from_pretrained(tmp_path)
+    assert again.config == model.config
+    state, other = model.state_dict(), again.state_dict()
+    assert state.keys() == other.keys()
+    assert all(torch.equal(state[name], other[name]) for name in state)
+    assert torch.equal(again(TOKENS).logits, model(TOKENS).logits)
+
+
+def test_tied_head_uses_the_embedding_and_has_no_weights():
+    model = build(LanguageModelHeadConfig(tied=True))
+    assert list(model.head.parameters()) == []
+    out = model(TOKENS)
+    torch.testing.assert_close(out.logits, out.last_hidden_state @ model.backbone.embedding_weight.T)
+
+
+def test_untied_head_uses_its_own_weights():
+    model = build(LanguageModelHeadConfig(tied=False))
+    weight = model.head.weight
+    assert weight.shape == (VOCAB, 8)
+    assert weight.std().item() == pytest.approx(0.02, rel=0.25)
+    out = model(TOKENS)
+    torch.testing.assert_close(out.logits, out.last_hidden_state @ weight.T)
+
+
+def draw_logits(dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    return (5 * torch.randn(BATCH, LENGTH, VOCAB, generator=generator, dtype=torch.float64)).to(dtype)
+
+
+def plain_log_probs(logits):
+    """Return log softmax in float64 numpy."""
+    logits = logits.double().numpy()
+    return logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
+
+
+HEAD = LanguageModelHeadConfig().build(BACKBONE)
+
+
+def test_loss_is_the_mean_over_the_labels_that_count():
+    logits, labels = draw_logits(), TOKENS.to(torch.int16).clone()
+    labels[0, :7], labels[2, 3] = IGNORED_LABEL, IGNORED_LABEL
+    log_probs = plain_log_probs(logits)
+    counted = [(b, i) for b in range(BATCH) for i in range(LENGTH) if labels[b, i] != IGNORED_LABEL]
+    assert len(counted) == BATCH * LENGTH - 8
+    expected = -sum(log_probs[b, i, labels[b, i]] for b, i in counted) / len(counted)
+    assert HEAD.loss(logits, labels).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_loss_of_equal_logits_is_the_logarithm_of_the_columns():
+    assert HEAD.loss(torch.zeros(BATCH, LENGTH, VOCAB), TOKENS).item() == pytest.approx(math.log(VOCAB))
+
+
+def test_batch_without_labels_has_loss_0_and_zero_gradients():
+    logits = draw_logits().requires_grad_()
+    loss = HEAD.loss(logits, torch.full((BATCH, LENGTH), IGNORED_LABEL))
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+
+
+def test_loss_of_bfloat16_logits_is_summed_in_float32():
+    logits = draw_logits(torch.bfloat16)
+    loss = HEAD.loss(logits, TOKENS)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(HEAD.loss(logits.double(), TOKENS).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 1e-5)], ids=str
+)
+def test_log_probs_of_the_following_tokens(dtype, tolerance):
+    logits = draw_logits(dtype)
+    found = next_token_log_probs(logits, TOKENS.to(torch.int16))
+    assert found.dtype == torch.promote_types(dtype, torch.float32)
+    expected = np.take_along_axis(plain_log_probs(logits), TOKENS.numpy()[..., None], axis=2)[..., 0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
+def test_entropy_is_in_bits():
+    logits = draw_logits()
+    log_probs = plain_log_probs(logits)
+    expected = -(np.exp(log_probs) * log_probs).sum(axis=2) / math.log(2)
+    np.testing.assert_allclose(next_token_entropy(logits), expected, rtol=1e-12)
+    even = next_token_entropy(torch.zeros(1, 1, 16))
+    assert even.item() == pytest.approx(4.0)
+
+
+def test_copied_head_shares_nothing():
+    model = build(LanguageModelHeadConfig(tied=False))
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        twin.head.weight.zero_()
+    assert model.head.weight.any()
