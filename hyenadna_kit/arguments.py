@@ -210,6 +210,7 @@ class _HelpFormatter(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionH
     """Help with the description as it was written, without import paths and what is refused here."""
 
     def format_help(self) -> str:
+        """Return the text of the help."""
         text = super().format_help()
         text = re.sub(r" +--[\w.]+ CONFIG\s+Path to a configuration file\.\n", "", text)
         text = re.sub(r", --[\w.]+\+ \w+", "", text)

@@ -35,6 +35,8 @@ class Checkpoint(NamedTuple):
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write both files into ``folder``, each of them whole or not at all; other files stay."""
+    # First of all, so that a configuration that is not plain data leaves the weights as they were.
+    text = json.dumps({"format": FORMAT, "config": checkpoint.config}, indent=2) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     published = {
         _renamed(name, _OWN_TO_PUBLISHED): tensor.contiguous() for name, tensor in checkpoint.tensors.items()
@@ -42,7 +44,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     with atomic_file(folder / WEIGHTS_NAME) as path:
         save_file(published, path, metadata={"format": "pt"})
     with atomic_file(folder / CONFIG_NAME) as path:
-        path.write_text(json.dumps({"format": FORMAT, "config": checkpoint.config}, indent=2) + "\n")
+        path.write_text(text, encoding="utf-8")
 
 
 def load_checkpoint(folder: Path, config: Mapping[str, Any]) -> Checkpoint:

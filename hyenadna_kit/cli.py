@@ -31,7 +31,6 @@ class Command(NamedTuple):
     """One line for ``hyenadna-kit --help``."""
 
 
-_HOME = "hyenadna_kit.commands"
 COMMANDS = {
     name: Command(f"hyenadna_kit.commands.{name}", summary)
     for name, summary in {

@@ -239,7 +239,7 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         tensors = content.get("state_dict") if isinstance(content, dict) else None
         if not isinstance(tensors, dict):
             raise CheckpointError(f"{path} has no 'state_dict': not a Lightning checkpoint")
-        return {str(tensor_name): tensor for tensor_name, tensor in tensors.items()}
+        return {str(key): tensor for key, tensor in tensors.items() if isinstance(tensor, Tensor)}
     raise CheckpointError(f"{folder} has no weights: none of {', '.join(_WEIGHT_FILES)}")
 
 
@@ -247,7 +247,7 @@ def _rename_tensors(tensors: Mapping[str, Tensor], folder: Path) -> dict[str, Te
     """Bring the published spellings to ours and drop what is not part of the model."""
     renamed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        if "torchmetrics" in name or not isinstance(tensor, Tensor):
+        if "torchmetrics" in name:
             continue
         ours = re.sub(r"^(model|hyena)\.", "", name)
         ours = re.sub(r"\.(mixer|mlp)\.layer\.", r".\1.", ours)

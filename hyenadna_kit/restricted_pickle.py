@@ -5,7 +5,9 @@ configuration objects. Here the rebuilding of tensors is our own, the known conf
 become inert placeholders whose packages are never imported, and every other name is refused.
 """
 
+import io
 import pickle
+import pickletools
 import struct
 import sys
 import zipfile
@@ -18,6 +20,7 @@ import torch
 from torch import Tensor
 
 from hyenadna_kit.errors import CheckpointError
+from hyenadna_kit.strict_yaml import shown
 
 INERT_PACKAGES = ("omegaconf", "lightning", "pytorch_lightning", "torchmetrics")
 """Packages whose objects may lie in a checkpoint and are ignored."""
@@ -27,7 +30,12 @@ _INERT_NAMES = frozenset(
         "typing.Any",
         "collections.defaultdict",
         "_codecs.encode",  # how protocol 2, which torch.save writes, spells bytes
-        *(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str", "tuple")),
+        *(
+            f"builtins.{name}"
+            for name in ("bool", "bytes", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple")
+        ),
+        "builtins.long",  # protocol 2 for int
+        "builtins.unicode",  # and for str
     }
 )
 _STORAGE_DTYPES = {
@@ -90,8 +98,9 @@ def read_checkpoint_file(path: Path) -> Any:
             if len(pickles) != 1:
                 raise CheckpointError(f"{path} is not a PyTorch checkpoint: it holds {len(pickles)} data.pkl")
             _check_records(archive, path)
-            with archive.open(pickles[0]) as stream:
-                return _TensorUnpickler(stream, archive, path).load()
+            content = archive.read(pickles[0])
+            _check_memo(content, path)
+            return _TensorUnpickler(content, archive, path, pickles[0].removesuffix("data.pkl")).load()
     except FileNotFoundError:
         raise CheckpointError(f"weights {path} do not exist") from None
     except zipfile.BadZipFile as error:
@@ -99,7 +108,7 @@ def read_checkpoint_file(path: Path) -> Any:
     except _DAMAGE as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"{path} is damaged: {error!r}") from None
+        raise CheckpointError(f"{path} is damaged: {shown(error)}") from None
 
 
 def _check_records(archive: zipfile.ZipFile, path: Path) -> None:
@@ -113,6 +122,13 @@ def _check_records(archive: zipfile.ZipFile, path: Path) -> None:
             )
 
 
+def _check_memo(content: bytes, path: Path) -> None:
+    """Refuse an index that no honest pickle has: the interpreter would make room for as many entries."""
+    for opcode, argument, _ in pickletools.genops(content):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
+            raise CheckpointError(f"{path} is damaged: its pickle numbers an object {argument}")
+
+
 class _Storage(NamedTuple):
     values: Tensor
 
@@ -120,11 +136,11 @@ class _Storage(NamedTuple):
 class _TensorUnpickler(pickle.Unpickler):
     """The opcode interpreter with our own answers to every name and every storage."""
 
-    def __init__(self, stream: Any, archive: zipfile.ZipFile, path: Path) -> None:
-        super().__init__(stream, encoding="utf-8")
+    def __init__(self, content: bytes, archive: zipfile.ZipFile, path: Path, prefix: str) -> None:
+        super().__init__(io.BytesIO(content), encoding="utf-8")
         self._archive = archive
         self._path = path
-        self._prefix = stream.name.removesuffix("data.pkl")
+        self._prefix = prefix
         self._storages: dict[tuple[str, torch.dtype], _Storage] = {}
         self._allowed: dict[str, Callable[..., Any] | torch.dtype] = {
             "collections.OrderedDict": OrderedDict,

@@ -82,6 +82,7 @@ class _StrictLoader(yaml.SafeLoader):
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose the next node, or refuse what starts here."""
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
             raise _refusal("aliases are not allowed", event)

@@ -178,12 +178,13 @@ def toy_variants(genome: Mapping[str, str], seed: int = 0, count: int = 200) -> 
     return sorted(sites + second_alts, key=lambda v: (order.index(v.contig), v.position, v.alt))
 
 
-def write_toy_genome(path: Path, seed: int = 0, *, length: int = TOY_LENGTH) -> Path:
-    """Write the toy genome as FASTA with 80 columns and return ``path``.
+def write_toy_genome(path: str | Path, seed: int = 0, *, length: int = TOY_LENGTH) -> Path:
+    """Write the toy genome as FASTA with 80 columns and return its path.
 
     A name that ends in ``.gz`` is compressed (gzip). For the truth, call :func:`toy_genome` with
     the same arguments.
     """
+    path = Path(path)
     contigs = toy_genome(seed, length).contigs.items()
     text = "".join(f">{name}\n{_FASTA_ROW.sub(_WITH_NEWLINE, bases)}" for name, bases in contigs).encode()
     with atomic_file(path) as temporary:
@@ -193,9 +194,9 @@ def write_toy_genome(path: Path, seed: int = 0, *, length: int = TOY_LENGTH) -> 
 
 
 def write_toy_vcf(
-    path: Path, genome: Mapping[str, str], variants: Iterable[Variant], *, with_faults: bool = False
+    path: str | Path, genome: Mapping[str, str], variants: Iterable[Variant], *, with_faults: bool = False
 ) -> Path:
-    """Write ``variants`` as VCF 4.2, anchored as it demands, and return ``path``.
+    """Write ``variants`` as VCF 4.2, anchored as it demands, and return its path.
 
     Variants of the same REF at the same place become one record with several ALTs.
 
@@ -211,6 +212,7 @@ def write_toy_vcf(
         InputError: ``path`` ends in ``.gz``, or the first contig has no room for the faults.
         ContigNotFoundError: A variant lies on a contig that ``genome`` lacks.
     """
+    path = Path(path)
     if path.suffix == ".gz":
         raise InputError(f"the toy VCF is written as text: name it .vcf, not {path.name!r}, and use bgzip")
     order = list(genome)

@@ -35,7 +35,7 @@ def test_input_ids_stay_one_byte_each():
 
 
 def test_ignored_label_is_the_one_that_cross_entropy_ignores():
-    assert IGNORED_LABEL == torch.nn.CrossEntropyLoss().ignore_index
+    assert torch.nn.CrossEntropyLoss().ignore_index == IGNORED_LABEL
 
 
 def test_windows_are_copied():

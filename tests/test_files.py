@@ -4,6 +4,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
@@ -122,6 +123,8 @@ def hold(target, connection):
     with locked(target):
         connection.send("ready")
         connection.poll(20)
+        time.sleep(0.2)  # a lock that does not wait is entered meanwhile
+        target.with_name("left").touch()
 
 
 @pytest.fixture
@@ -148,7 +151,7 @@ def test_lock_waits_for_its_holder_and_says_so_once(tmp_path, holder):
         connection.send("release")
 
     with locked(tmp_path / "store", on_wait=on_wait):
-        pass
+        assert (tmp_path / "left").exists()
     assert waits == [True]
 
 

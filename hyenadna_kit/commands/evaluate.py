@@ -1,6 +1,7 @@
 """``hyenadna-kit evaluate``: a model and held-out regions in, bits per base out."""
 
 import json as json_format
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -53,14 +54,17 @@ def run(options: EvaluateOptions) -> int:
     from hyenadna_kit.evaluation.held_out import evaluate
     from hyenadna_kit.files import atomic_file
     from hyenadna_kit.io.genome import open_genome
-    from hyenadna_kit.io.regions import refuse_overlap, regions_or_bed
+    from hyenadna_kit.io.regions import parse_regions, refuse_overlap, regions_or_bed
     from hyenadna_kit.model import HyenaDNA
 
     genome = open_genome(options.genome)
     regions = regions_or_bed(options.regions, options.bed, genome)
-    train = _train_regions(options, genome)
+    of_model, named = _regions_of_run(options, genome), parse_regions(options.train_regions, genome)
     if not options.allow_overlap:
-        refuse_overlap(regions, train, "the model was trained on what it is evaluated on (--allow_overlap)")
+        refuse_overlap(
+            regions, of_model, "the model was trained on what it is evaluated on (--allow_overlap)"
+        )
+        refuse_overlap(regions, named, "train_regions and what is evaluated must be apart (--allow_overlap)")
     model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
     total = sum(region.length for region in regions)
     with show_progress("bases") as on_progress:
@@ -68,7 +72,7 @@ def run(options: EvaluateOptions) -> int:
             model,
             genome,
             regions,
-            train_regions=train,
+            train_regions=named or of_model,
             length=options.length,
             batch_size=options.batch_size,
             on_progress=lambda done: on_progress(done, total),
@@ -80,16 +84,14 @@ def run(options: EvaluateOptions) -> int:
     return 0
 
 
-def _train_regions(options: EvaluateOptions, genome: "Genome") -> "list[Interval]":
-    """Return the training range: that of the options, or that of the run which made the model.
+def _regions_of_run(options: EvaluateOptions, genome: "Genome") -> "list[Interval]":
+    """Return the range, validation part included, of the run which made the model.
 
     A run folder that was trained on another genome says nothing about this one.
     """
     from hyenadna_kit.io.regions import parse_regions
     from hyenadna_kit.training.run_folder import RECORD_NAME, read_record
 
-    if options.train_regions:
-        return parse_regions(options.train_regions, genome)
     if not (Path(options.model) / RECORD_NAME).exists():
         return []
     record = read_record(Path(options.model))
@@ -109,7 +111,7 @@ def _table(result: "Evaluation") -> str:
 
 def _figures(result: "Evaluation") -> dict[str, Any]:
     return {
-        "bits_per_base": result.bits_per_base,
+        "bits_per_base": _finite(result.bits_per_base),
         "num_bases": result.num_bases,
         "baselines": {f"markov_{order}": bits for order, bits in result.baselines.items()},
         "regions": [
@@ -117,8 +119,13 @@ def _figures(result: "Evaluation") -> dict[str, Any]:
                 "region": each.region.region,
                 "num_bases": each.num_bases,
                 "log_likelihood": each.log_likelihood,
-                "bits_per_base": each.bits_per_base,
+                "bits_per_base": _finite(each.bits_per_base),
             }
             for each in result.regions
         ],
     }
+
+
+def _finite(value: float) -> float | None:
+    """Return None for NaN, which JSON cannot hold."""
+    return value if math.isfinite(value) else None

@@ -1,5 +1,7 @@
 """``hyenadna-kit pretrain``: a genome in, a model folder out."""
 
+import sys
+
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 
 
@@ -13,6 +15,8 @@ def run(options: PretrainConfig) -> int:
     from hyenadna_kit.training.pretrain import pretrain
 
     result = pretrain(options)
+    if result.was_finished:
+        print(f"{result.folder} is a finished run: nothing was trained", file=sys.stderr)
     print(
         f"{result.folder}: {result.steps:,} steps, "
         f"{result.validation_bits_per_base:.4f} bits per base on the validation part"

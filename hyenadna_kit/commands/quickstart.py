@@ -50,7 +50,7 @@ def run(options: QuickstartOptions) -> int:
     evaluate.run(evaluate.EvaluateOptions(model=str(model), genome=str(store), regions=(_HELD_OUT,)))
     _say(f"hyenadna-kit score --model {model} --genome {store} --vcf {vcf} --out {scored}")
     score.run(score.ScoreOptions(model=str(model), genome=str(store), vcf=str(vcf), out=str(scored)))
-    print(_closing(out, config))
+    print(_closing(out))
     return 0
 
 
@@ -65,7 +65,7 @@ def _say(command: str) -> None:
     print(f"\n$ {command}", file=sys.stderr, flush=True)
 
 
-def _closing(out: Path, config: Path) -> str:
+def _closing(out: Path) -> str:
     return f"""
 everything is in {out}/
   genome.fa, genome/    the toy genome, as FASTA and as genome store

@@ -59,6 +59,7 @@ def run(options: ScoreOptions) -> int:
     """
     from hyenadna_kit.commands.progress import show_progress
     from hyenadna_kit.devices import pick_device
+    from hyenadna_kit.errors import InputError
     from hyenadna_kit.genome.interval import Strand
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.model import HyenaDNA
@@ -66,10 +67,12 @@ def run(options: ScoreOptions) -> int:
     from hyenadna_kit.scoring.score_vcf import ScoringRun, score_vcf
     from hyenadna_kit.scoring.scorer import VariantScorer
 
+    if not 0 <= options.max_unscored <= 1:
+        raise InputError(f"--max_unscored is a share between 0 and 1, got {options.max_unscored:g}")
     genome = open_genome(options.genome)
     model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
     placement = Placement.for_window(
-        options.window or model.context_length,
+        model.context_length if options.window is None else options.window,
         horizon=options.horizon,
         min_left_context=options.min_left_context,
         kind=options.placement,
@@ -87,9 +90,9 @@ def run(options: ScoreOptions) -> int:
     if report.unscored_fraction <= options.max_unscored:
         return 0
     print(
-        f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, more "
-        f"than --max_unscored {options.max_unscored:g}; is {options.genome} its reference? All records are "
-        f"in {options.out}, with the reasons in HK_STATUS",
+        f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, "
+        f"more than --max_unscored {options.max_unscored:g}; is {options.genome} its reference? All records "
+        f"are in {options.out}, with the reasons in HK_STATUS",
         file=sys.stderr,
     )
     return TOO_FEW_SCORED

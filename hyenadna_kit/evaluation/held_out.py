@@ -31,9 +31,9 @@ class Evaluation:
 
     @property
     def bits_per_base(self) -> float:
-        """Mean cost of a base over all regions."""
+        """Mean cost of a base over all regions; NaN where none was scored."""
         nats = math.fsum(region.log_likelihood for region in self.regions)
-        return -nats / math.log(2) / max(1, self.num_bases)
+        return -nats / math.log(2) / self.num_bases if self.num_bases else math.nan
 
 
 def evaluate(

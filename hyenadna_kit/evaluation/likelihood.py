@@ -76,8 +76,11 @@ def base_likelihoods(
         batch_size: Windows at a time.
 
     Raises:
-        InputError: The model has no language-model head, or ``length`` is less than 2.
+        InputError: The model has no language-model head, or ``length`` is less than 2, or
+            ``batch_size`` less than 1, or the model gives a base no finite likelihood.
     """
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, got {batch_size}")
     if not isinstance(model.head, LanguageModelHead):
         raise InputError(
             f"likelihoods need a language-model head, this model has {type(model.head).__name__}"
@@ -85,7 +88,7 @@ def base_likelihoods(
     tiles = (
         (index, tile)
         for index, region in enumerate(regions)
-        for tile in tile_windows(region, length or model.context_length)
+        for tile in tile_windows(region, model.context_length if length is None else length)
     )
     while batch := list(islice(tiles, batch_size)):
         yield from _stretches(model, genome, batch)
@@ -127,5 +130,10 @@ def _stretches(
         span = slice(*tile.label_span)
         bases = tokens[row, 1:][span]
         counted = (bases >= FIRST_BASE) & (bases <= LAST_BASE)
+        if not np.isfinite(log_probs[row, span][counted]).all():
+            raise InputError(
+                f"the model gives no finite likelihood to a base of {tile.scored.region}; "
+                "its weights may hold NaN"
+            )
         likelihood = np.where(counted, log_probs[row, span], np.float32(np.nan))
         yield Stretch(index, tile.scored, bases, likelihood, entropy[row, span])

@@ -54,7 +54,8 @@ def _write_tsv(path: Path, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
 
 
 def _write_bedgraphs(path: Path, suffix: str, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-    entropy_path = path.with_name(path.name.replace(suffix, f".entropy{suffix}"))
+    stem, _, gz = path.name.rpartition(suffix)
+    entropy_path = path.with_name(f"{stem}.entropy{suffix}{gz}")
     with ExitStack() as stack:
         log_likelihoods = stack.enter_context(_text_file(path))
         entropies = stack.enter_context(_text_file(entropy_path))

@@ -204,9 +204,7 @@ def _descriptor(kind: int, count: int) -> bytes:
 
 
 def _encode_integer(value: int) -> bytes:
-    """Return one non-negative integer in the smallest type that holds it."""
-    if value <= (1 << 7) - 1:
+    """Return one integer from 0, in a byte where it fits."""
+    if value < 1 << 7:
         return struct.pack("<Bb", 1 << 4 | _INT8, value)
-    if value <= (1 << 15) - 1:
-        return struct.pack("<Bh", 1 << 4 | _INT16, value)
     return struct.pack("<Bi", 1 << 4 | _INT32, value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval, Strand
 
-_NOT_RECORDS = ("#", "track", "browser")
+_NOT_RECORDS = ("track", "browser")
 _STRANDS = {"+": Strand.FORWARD, ".": Strand.FORWARD, "-": Strand.REVERSE}
 _STRAND_COLUMN = 5
 
@@ -24,7 +24,7 @@ def read_bed(path: Path) -> Iterator[Interval]:
     try:
         with path.open() as lines:
             for number, line in enumerate(lines, start=1):
-                if line.strip() and not line.startswith(_NOT_RECORDS):
+                if line.strip() and not line.startswith("#") and line.split()[0] not in _NOT_RECORDS:
                     yield _interval(line, f"{path}, line {number}")
     except OSError as error:
         raise InputError(f"BED file {path} cannot be read: {error.strerror}") from None

@@ -2,8 +2,9 @@
 
 In: one flag a base, in blocks. Out: a file of the borders of every run, and the runs of any stretch.
 
-The file holds little-endian int64 offsets ``start, end, start, end, ...`` in ascending order: read
-flat, one binary search finds a position; read two by two, they are the runs.
+The file holds little-endian int64 offsets ``start, end, start, end, ...``, each greater than the last:
+read flat, one binary search finds a position; read two by two, they are the runs. A run may cross the
+border of two contigs, and is cut there by whoever asks for those of one.
 """
 
 from typing import BinaryIO
@@ -36,12 +37,12 @@ class RunWriter:
         if self._pending.size and self._pending[1] == borders[0]:
             borders[0] = self._pending[0]
         else:
-            self.end_run()
+            self.finish()
         self._write(borders[:-2])
         self._pending = borders[-2:]
 
-    def end_run(self) -> None:
-        """End the last run: the next block does not continue it, even where it touches it."""
+    def finish(self) -> None:
+        """Write the run that was held back."""
         self._write(self._pending)
         self._pending = self._pending[:0]
 

@@ -37,34 +37,27 @@ def write_store(fasta_paths: Sequence[Path], folder: Path, on_progress: Progress
             stack.enter_context((folder / name).open("wb"))
             for name in (TOKENS_FILE, N_RUNS_FILE, SOFT_MASKED_FILE)
         )
-        writers = RunWriter(n_runs), RunWriter(soft_masked)
+        n_writer, soft_mask_writer = RunWriter(n_runs), RunWriter(soft_masked)
         contigs: dict[str, int] = {}
         fingerprint, offset = GenomeFingerprint(), 0
         for path in fasta_paths:
             for block in reader.blocks(path):
                 fingerprint.add(block)
                 tokens.write(block.tokens.data)
-                _add_runs(block, offset, *writers)
+                n_writer.add(block.tokens == N, offset)
+                soft_mask_writer.add(np.frombuffer(block.bases, dtype=np.uint8) >= ord("a"), offset)
                 contigs[block.contig] = block.start + len(block.bases)
                 offset += len(block.bases)
-        for writer in writers:
-            writer.end_run()
+        n_writer.finish()
+        soft_mask_writer.finish()
     layout = StoreLayout(
         fingerprint=fingerprint.hexdigest(),
         sources=tuple(reader.sources),
         contigs=contigs,
-        n_runs=writers[0].count,
-        soft_masked_runs=writers[1].count,
+        n_runs=n_writer.count,
+        soft_masked_runs=soft_mask_writer.count,
     )
     write_layout(folder, layout)
-
-
-def _add_runs(block: FastaBlock, offset: int, n_runs: RunWriter, soft_masked: RunWriter) -> None:
-    if block.start == 0:
-        n_runs.end_run()
-        soft_masked.end_run()
-    n_runs.add(block.tokens == N, offset)
-    soft_masked.add(np.frombuffer(block.bases, dtype=np.uint8) >= ord("a"), offset)
 
 
 class _SourceReader:

@@ -34,7 +34,9 @@ class UndeclaredNames:
 
     def __init__(self, header: VcfHeader) -> None:
         """Start from what ``header`` declares."""
-        self._known = {(kind, name.encode()) for kind, name, _ in declarations(header.lines)}
+        self._known = {
+            (kind, name.encode(errors="surrogateescape")) for kind, name, _ in declarations(header.lines)
+        }
         self._known |= {("FILTER", _PASS), ("FILTER", _NONE), ("INFO", _NONE), ("FORMAT", _NONE)}
         self._found: dict[tuple[str, bytes], bytes] = {}
 
@@ -62,13 +64,14 @@ class UndeclaredNames:
             self._found[kind, name] = max(rest, self._found.get((kind, name), b""))
 
 
-def text_to_bcf(header: VcfHeader, body: Path, target: Path) -> None:
+def text_to_bcf(header: VcfHeader, body: Path, target: Path, *, name: str) -> None:
     """Write ``target`` from the lines of a text VCF.
 
     Args:
         header: Declares every name that the lines use.
         body: The lines without a header, bgzipped.
         target: BCF to write.
+        name: What the output is called in an error.
 
     Raises:
         InputError: A line cannot be expressed in BCF.
@@ -79,18 +82,23 @@ def text_to_bcf(header: VcfHeader, body: Path, target: Path) -> None:
             handle.write(b"".join(header.lines))
         with whole.open("ab") as handle, body.open("rb") as lines:
             shutil.copyfileobj(lines, handle)
-        _view(whole, target, "-Ob")
+        _view(whole, target, "-Ob", name)
     finally:
         whole.unlink(missing_ok=True)
 
 
-def bcf_to_text(source: Path, target: Path) -> None:
+def bcf_to_text(source: Path, target: Path, *, name: str) -> None:
     """Write ``target`` from a BCF: text, bgzipped where its suffix is ``.gz``.
+
+    Args:
+        source: BCF.
+        target: VCF to write.
+        name: What the output is called in an error.
 
     Raises:
         InputError: A record is garbled.
     """
-    _view(source, target, "-Oz" if target.suffix == ".gz" else "-Ov")
+    _view(source, target, "-Oz" if target.suffix == ".gz" else "-Ov", name)
 
 
 def build_index(path: Path, index: Path) -> str | None:
@@ -109,19 +117,20 @@ def build_index(path: Path, index: Path) -> str | None:
     return None
 
 
-def _view(source: Path, target: Path, output: str) -> None:
+def _view(source: Path, target: Path, output: str, name: str) -> None:
     with _quiet():
         try:
             pysam.bcftools.view("--no-version", output, "-o", str(target), str(source), catch_stdout=False)
         except SamtoolsError as error:
             raise InputError(
-                f"a record cannot be converted between VCF and BCF ({_first_line(error)}); "
+                f"{name}: a record cannot be converted between VCF and BCF ({_first_line(error)}); "
                 "write the format of the input, which keeps every record as it is"
             ) from None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("stderr=")[2].strip().partition("\n")[0] or str(error)
+def _first_line(error: SamtoolsError) -> str:
+    """Return what htslib says first of all that it says."""
+    return str(error.value).partition("stderr=")[2].strip().partition("\n")[0]
 
 
 @contextmanager

@@ -24,12 +24,18 @@ Write = Callable[[bytes], int]
 """Takes the bytes of one record."""
 
 
-def output_file(target: Path, header: VcfHeader) -> AbstractContextManager[Write]:
-    """Open ``target`` for records in the format of ``header``; its suffix says what it becomes."""
+def output_file(target: Path, header: VcfHeader, *, name: str) -> AbstractContextManager[Write]:
+    """Open ``target`` for records in the format of ``header``.
+
+    Args:
+        target: File to write; its suffix says what it becomes.
+        header: Goes in first.
+        name: What the output is called in an error.
+    """
     if target.suffix == ".bcf":
-        return _plain(_bgzip(target), header) if header.is_bcf else _bcf_from_text(target, header)
+        return _plain(_bgzip(target), header) if header.is_bcf else _bcf_from_text(target, header, name)
     if header.is_bcf:
-        return _text_from_bcf(target, header)
+        return _text_from_bcf(target, header, name)
     return _plain(_bgzip(target) if target.suffix == ".gz" else target.open("wb"), header)
 
 
@@ -39,7 +45,7 @@ def standard_output(header: VcfHeader) -> Iterator[Write]:
     if header.is_bcf:
         with tempfile.TemporaryDirectory() as folder:
             text = Path(folder) / "records.vcf"
-            with _text_from_bcf(text, header) as write:
+            with _text_from_bcf(text, header, "standard output") as write:
                 yield write
             with text.open("rb") as lines:
                 shutil.copyfileobj(lines, sys.stdout.buffer)
@@ -57,15 +63,15 @@ def _plain(handle: io.BufferedWriter | pysam.BGZFile, header: VcfHeader) -> Iter
 
 
 @contextmanager
-def _text_from_bcf(target: Path, header: VcfHeader) -> Iterator[Write]:
+def _text_from_bcf(target: Path, header: VcfHeader, name: str) -> Iterator[Write]:
     with _spool(target) as spool:
         with _plain(_bgzip(spool), header) as write:
             yield write
-        bcf_to_text(spool, target)
+        bcf_to_text(spool, target, name=name)
 
 
 @contextmanager
-def _bcf_from_text(target: Path, header: VcfHeader) -> Iterator[Write]:
+def _bcf_from_text(target: Path, header: VcfHeader, name: str) -> Iterator[Write]:
     names = UndeclaredNames(header)
     with _spool(target) as spool:
         with _bgzip(spool) as lines:
@@ -75,7 +81,7 @@ def _bcf_from_text(target: Path, header: VcfHeader) -> Iterator[Write]:
                 return lines.write(line)
 
             yield write
-        text_to_bcf(header.with_lines(names.declarations()), spool, target)
+        text_to_bcf(header.with_lines(names.declarations()), spool, target, name=name)
 
 
 @contextmanager

@@ -115,7 +115,7 @@ class VariantWriter:
             return
         # The index takes its name after its file, so that no file ever has the index of another.
         with ExitStack() as index_stack, atomic_file(self._path) as temporary:
-            with output_file(temporary, self._header) as self._write_bytes:
+            with output_file(temporary, self._header, name=str(self._path)) as self._write_bytes:
                 yield
             if self._path.name.endswith(_INDEXED):
                 self._replace_index(temporary, index_stack)

@@ -11,6 +11,7 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Strand
 
 _DEFAULT_HORIZON = 512
+_SHORTEST_CENTRED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +43,8 @@ class Placement:
                 f"min_left_context {self.min_left_context} and horizon {self.horizon} must together be "
                 f"less than the window of {self.window} bp"
             )
-        if self.kind == "centred" and self.horizon > self.window // 2:
-            raise InputError(
-                f"a centred window of {self.window} bp has no horizon beyond {self.window // 2}, "
-                f"got {self.horizon}"
-            )
+        if self.kind == "centred":
+            self._check_centred()
 
     @classmethod
     def for_window(
@@ -68,6 +66,16 @@ class Placement:
             min_left_context=max(1, window // 2) if min_left_context is None else min_left_context,
             kind=kind,
         )
+
+    def _check_centred(self) -> None:
+        # In a shorter window nothing lies before the variant on the reverse strand.
+        if self.window < _SHORTEST_CENTRED:
+            raise InputError(f"a centred window has at least {_SHORTEST_CENTRED} bp, got {self.window}")
+        if max(self.horizon, self.min_left_context) > self.window // 2:
+            raise InputError(
+                f"a centred window of {self.window} bp has no horizon and no left context beyond "
+                f"{self.window // 2}, got {self.horizon} and {self.min_left_context}"
+            )
 
     @property
     def stride(self) -> int:

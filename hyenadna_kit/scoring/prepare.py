@@ -24,6 +24,10 @@ _TASKS_PER_WORKER = 4
 
 Item = TypeVar("Item")
 
+_ADOPTED: list["Preparation"] = []
+"""In a process beside the one that computes: how it prepares. It is handed over once, and not with
+every task, so that a FASTA is read once a process."""
+
 
 class PreparedAllele(NamedTuple):
     """One ALT, ready to be scored or not to be."""
@@ -101,14 +105,23 @@ def prepare_sites(
         return
     # Spawned, not forked: a forked process would inherit locks of PyTorch's threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(num_workers, context, initializer=_adopt, initargs=(preparation,)) as pool:
         pending: deque[Future[list[list[PreparedAllele]]]] = deque()
         for task in tasks:
-            pending.append(pool.submit(preparation.alleles, task))
+            pending.append(pool.submit(_adopted_alleles, task))
             if len(pending) >= num_workers * _TASKS_PER_WORKER:
                 yield from pending.popleft().result()
         while pending:
             yield from pending.popleft().result()
+
+
+def _adopt(preparation: Preparation) -> None:
+    _ADOPTED.append(preparation)
+
+
+def _adopted_alleles(sites: Sequence[Site]) -> list[list[PreparedAllele]]:
+    (preparation,) = _ADOPTED
+    return preparation.alleles(sites)
 
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

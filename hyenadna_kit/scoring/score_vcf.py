@@ -50,6 +50,10 @@ class ScoringRun:
     on_progress: Callable[[int], None] | None = None
     """Called with the number of records that were written so far."""
 
+    def __post_init__(self) -> None:
+        if self.num_workers < 0:
+            raise InputError(f"num_workers must be 0 or more, got {self.num_workers}")
+
 
 @dataclass
 class ScoringReport:
@@ -137,7 +141,7 @@ def _score_alleles(scorer: VariantScorer, alleles: Sequence[PreparedAllele]) -> 
     scores = iter(scorer.score_windows([allele.windows for allele in alleles if allele.windows]))
     for allele in alleles:
         found = next(scores) if allele.windows else None
-        if found is not None and any(value != value for value in found.values.values()):
+        if found is not None and not found.is_finite:
             yield _ScoredAllele(Status.NAN, None, allele.sign)
         else:
             yield _ScoredAllele("|".join(allele.statuses), found, allele.sign)

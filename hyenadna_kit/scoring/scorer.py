@@ -33,6 +33,11 @@ class VariantScores(NamedTuple):
     n_fraction: float
     """Share of N in the window."""
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every score that is defined is a number, neither NaN nor infinite."""
+        return all(value is None or math.isfinite(value) for value in self.values.values())
+
 
 class VariantScorer:
     """Scores variants with one model.
@@ -58,10 +63,12 @@ class VariantScorer:
             batch_size: Windows that the model reads at a time.
 
         Raises:
-            InputError: The model has no language-model head.
+            InputError: The model has no language-model head, or ``batch_size`` is less than 1.
         """
         if not isinstance(model.head, LanguageModelHead):
             raise InputError(f"scores need a language-model head, this model has {type(model.head).__name__}")
+        if batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {batch_size}")
         self.model = model
         self.placement = placement
         self.strands = strands
@@ -118,4 +125,4 @@ def _mean_scores(strands: Sequence[tuple[AlleleWindows, HorizonLogProbs]]) -> Va
 
 def _mean(values: Sequence[float | None]) -> float | None:
     defined = [value for value in values if value is not None]
-    return math.fsum(defined) / len(defined) if len(defined) == len(values) else None
+    return sum(defined) / len(defined) if len(defined) == len(values) else None

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from hyenadna_kit.files import atomic_file
+from hyenadna_kit.training.run_folder import read_metrics
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -22,6 +26,8 @@ class MetricsLog(Callback):
     def __init__(self, path: Path, every: int) -> None:
         self._path = path
         self._every = every
+        self._loss: Tensor | float = 0.0
+        self._rate = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the lines up to the step from which the run goes on."""
@@ -32,15 +38,25 @@ class MetricsLog(Callback):
         with atomic_file(self._path) as path:
             path.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the learning rate: at the end of a step it is that of the next one."""
+        del pl_module, batch
+        if batch_idx % trainer.accumulate_grad_batches == 0:
+            self._loss = 0.0
+            self._rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write the loss of a step."""
-        del pl_module, batch, batch_idx
-        if trainer.global_step % self._every == 0 and trainer.is_global_zero:
-            rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
-            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
-            self._append(step=trainer.global_step, bits_per_base=loss / math.log(2), learning_rate=rate)
+        """Write the loss of a step; Lightning divided that of each of its batches by their number."""
+        del pl_module, batch
+        self._loss = self._loss + outputs["loss"]
+        due = _ends_step(trainer, batch_idx) and trainer.global_step % self._every == 0
+        if due and trainer.is_global_zero:
+            bits = float(self._loss) / math.log(2)
+            self._append(step=trainer.global_step, bits_per_base=bits, learning_rate=self._rate)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the bits per base of a validation."""
@@ -54,29 +70,34 @@ class MetricsLog(Callback):
             handle.write(json.dumps(row) + "\n")
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Return the rows of a metrics file; a last line that a kill cut short is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
 class LastCheckpoint(Callback):
-    """Saves the training state every few steps and at the end, always under the same name."""
+    """Saves the training state every few steps, at the end and before SIGTERM ends the run.
 
-    def __init__(self, path: Path, every: int) -> None:
+    A step that a validation follows is saved after it: what is resumed from it has measured already.
+    """
+
+    def __init__(self, path: Path, *, every: int, validate_every: int) -> None:
         self._path = path
         self._every = every
+        self._validate_every = validate_every
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save where it is time to."""
+        """Save a step that no validation follows."""
         del pl_module, outputs, batch
+        if _ends_step(trainer, batch_idx) and trainer.global_step % self._validate_every:
+            self._save_where_due(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save a step that was validated in the course of training."""
+        del pl_module
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._save_where_due(trainer)
+
+    def _save_where_due(self, trainer: Trainer) -> None:
         step = trainer.global_step
-        whole_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if whole_step and (step % self._every == 0 or step == trainer.max_steps):
+        if step % self._every == 0 or step == trainer.max_steps or trainer.received_sigterm:
             trainer.save_checkpoint(self._path)
 
 
@@ -135,6 +156,12 @@ class ProgressReport(Callback):
             bits = float(trainer.callback_metrics["validation_bits_per_base"])
             self._say(f"step {trainer.global_step}: validation {bits:.4f} bits per base")
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Say where a run was stopped that can go on."""
+        del pl_module
+        if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.is_global_zero:
+            self._say(f"stopped after step {trainer.global_step}: the same command continues the run")
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the bar away, also after an error."""
         del trainer, pl_module, stage
@@ -143,6 +170,10 @@ class ProgressReport(Callback):
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _ends_step(trainer: Trainer, batch_idx: int) -> bool:
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
 
 
 def _rate(bases: int, seconds: float) -> str:

@@ -8,6 +8,9 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from hyenadna_kit.errors import CheckpointError
 from hyenadna_kit.files import atomic_file
+from hyenadna_kit.restricted_pickle import read_checkpoint_file
+
+_PARTS = ("loops", "lr_schedulers", "optimizer_states", "state_dict")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -20,10 +23,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: Any = None) -> Any:
-        """Read tensors and plain values alone, from a local file."""
+        """Read tensors and plain values alone, from a local file.
+
+        Raises:
+            CheckpointError: The file is damaged, holds code or is no state of training.
+        """
         del map_location, weights_only
         try:
-            return torch.load(Path(path), map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError) as error:
-            first_line = str(error).splitlines()[0]
-            raise CheckpointError(f"training checkpoint {path} cannot be read: {first_line}") from None
+            checkpoint = read_checkpoint_file(Path(path))
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; without this file the run starts anew") from None
+        missing = [part for part in _PARTS if not isinstance(checkpoint, dict) or part not in checkpoint]
+        if missing:
+            raise CheckpointError(f"{path} is no state of training: it lacks {', '.join(missing)}")
+        return checkpoint

@@ -1,5 +1,6 @@
 """The data of a pretraining run: the counter stream, and tiled windows for validation."""
 
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,6 +69,7 @@ class PretrainingData(LightningDataModule):
             batch_sampler=sampler,
             collate_fn=collate_next_token,
             num_workers=self.num_workers,
+            worker_init_fn=_ignore_sigterm,
             persistent_workers=self.num_workers > 0,
         )
 
@@ -76,3 +78,9 @@ class PretrainingData(LightningDataModule):
         assert self.trainer is not None
         mine = self.validation[self.trainer.global_rank :: self.trainer.world_size]
         return DataLoader(TiledBatches(self.genome, mine, batch_size=self.batch_size), batch_size=None)
+
+
+def _ignore_sigterm(worker: int) -> None:
+    """Leave SIGTERM to the training process, which ends its workers after the step it is in."""
+    del worker
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

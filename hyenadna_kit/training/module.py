@@ -15,8 +15,8 @@ from hyenadna_kit.training.optim import OptimizerConfig, build_optimizer, build_
 class TrainingModule(LightningModule):
     """Trains a model with the loss of its head.
 
-    Dropout of a step is drawn from (seed, rank, step), so that a resumed run draws what an unbroken
-    one would.
+    Dropout of a batch is drawn from (seed, rank, step, batch of the step), so that a resumed run draws
+    what an unbroken one would.
     """
 
     def __init__(self, model: HyenaDNA, optimizer: OptimizerConfig, *, max_steps: int, seed: int) -> None:
@@ -27,9 +27,10 @@ class TrainingModule(LightningModule):
         self.seed = seed
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed what is drawn in this step."""
-        del batch, batch_idx
-        torch.manual_seed(hash((self.seed, self.global_rank, self.trainer.global_step)))
+        """Seed what is drawn for this batch."""
+        del batch
+        within_step = batch_idx % self.trainer.accumulate_grad_batches
+        torch.manual_seed(hash((self.seed, self.global_rank, self.trainer.global_step, within_step)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch, in nats a base."""

@@ -17,6 +17,13 @@ from torch.optim.lr_scheduler import LambdaLR
 _FILTER = ".implicit_filter."
 _FEATURES = ".pos_emb.z"
 
+_BELOW = {
+    **dict.fromkeys(
+        ("learning_rate", "filter_learning_rate", "features_learning_rate", "weight_decay"), math.inf
+    ),
+    **dict.fromkeys(("beta1", "beta2"), 1),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
@@ -41,6 +48,17 @@ class OptimizerConfig:
     gradient_clip: float = 1.0
     """Largest norm of the gradient."""
 
+    def __post_init__(self) -> None:
+        for name, limit in _BELOW.items():
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < limit:
+                raise ValueError(f"{name} must be at least 0 and below {limit}, got {value}")
+        for name in ("warmup_fraction", "final_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+        if not self.gradient_clip > 0:
+            raise ValueError(f"gradient_clip must be above 0, got {self.gradient_clip}")
+
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
     """Return AdamW over the parameter groups of ``model`` that are trained."""
@@ -49,10 +67,11 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
         if parameter.requires_grad:
             kind = "filters" if _FILTER in name else "features" if name.endswith(_FEATURES) else "rest"
             groups[kind].append(parameter)
+    rate = config.learning_rate
     rates = {
-        "filters": config.filter_learning_rate or config.learning_rate,
+        "filters": rate if config.filter_learning_rate is None else config.filter_learning_rate,
         "features": config.features_learning_rate,
-        "rest": config.learning_rate,
+        "rest": rate,
     }
     described: list[dict[str, Any]] = [
         {

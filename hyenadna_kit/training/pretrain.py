@@ -1,12 +1,17 @@
 """Pretraining from a genome: regions, stream, model, trainer, and a model folder in the end."""
 
 import logging
+import signal
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lightning import Trainer, seed_everything
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from hyenadna_kit.config import to_mapping
 from hyenadna_kit.devices import computes_in_bfloat16, pick_device
@@ -23,6 +28,9 @@ from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.run_folder import RunFolder
 from hyenadna_kit.windows.layout import spread_windows
 from hyenadna_kit.windows.stream import CounterStream
+
+_SIGNALLED = 128  # a shell adds the number of the signal
+_ORPHANS_SECONDS, _POLL_SECONDS = 8.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class PretrainResult:
     """Steps taken in all."""
     validation_bits_per_base: float
     """On the validation part, after the last step."""
+    was_finished: bool
+    """The folder held the trained model before: nothing was done."""
 
 
 def pretrain(config: PretrainConfig) -> PretrainResult:
@@ -55,6 +65,7 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
     Raises:
         InputError: The genome is too short, regions overlap, or the folder holds another run.
         CheckpointError: The checkpoint of the run is damaged.
+        SystemExit: The process was sent SIGTERM; the status is 143, and the run can go on.
     """
     genome = open_genome(config.genome)
     regions = choose_regions(config, genome)
@@ -66,12 +77,12 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
         reverse_fraction=config.reverse_fraction,
     )
     folder = RunFolder(Path(config.out))
-
-    def refuse() -> None:
-        raise InputError(f"another process is training in {folder.path}")
-
-    with locked(folder.path, on_wait=refuse):
+    folder.refuse_foreign()
+    with _alone_in(folder):
         folder.start(to_mapping(config), _record(genome, regions))
+        bits = folder.validation_at(config.max_steps)
+        if bits is not None and folder.has_model():
+            return PretrainResult(folder.path, config.max_steps, bits, was_finished=True)
         seed_everything(config.seed, verbose=False)
         module = TrainingModule(
             config.model.build(), config.optimizer, max_steps=config.max_steps, seed=config.seed
@@ -80,11 +91,11 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
         data = PretrainingData(
             genome, stream, validation, batch_size=config.batch_size, num_workers=config.num_workers
         )
-        trainer = _trainer(config, folder)
-        _fit(trainer, module, data, folder)
+        _fit(_trainer(config, folder), module, data, folder)
         module.model.save_pretrained(folder.path)
-    bits = float(trainer.callback_metrics["validation_bits_per_base"])
-    return PretrainResult(folder.path, trainer.global_step, bits)
+        bits = folder.validation_at(config.max_steps)
+        assert bits is not None
+    return PretrainResult(folder.path, config.max_steps, bits, was_finished=False)
 
 
 def choose_regions(config: PretrainConfig, genome: Genome) -> Regions:
@@ -96,6 +107,8 @@ def choose_regions(config: PretrainConfig, genome: Genome) -> Regions:
     held_out = parse_regions(config.held_out, genome)
     if config.train_regions:
         train = parse_regions(config.train_regions, genome)
+        for index, region in enumerate(train):
+            refuse_overlap([region], train[index + 1 :], "train_regions must be apart from each other")
         refuse_overlap(train, held_out, "train_regions and held_out must be apart")
     else:
         train = [part for contig in whole_genome(genome) for part in subtract(contig, held_out)]
@@ -148,7 +161,9 @@ def _trainer(config: PretrainConfig, folder: RunFolder) -> Trainer:
         callbacks=[
             MetricsLog(folder.metrics, config.log_every),
             ProgressReport(),
-            LastCheckpoint(folder.checkpoint, config.checkpoint_every),
+            LastCheckpoint(
+                folder.checkpoint, every=config.checkpoint_every, validate_every=config.validate_every
+            ),
         ],
         logger=False,
         enable_checkpointing=False,
@@ -165,5 +180,46 @@ def _fit(trainer: Trainer, module: TrainingModule, data: PretrainingData, folder
         # Lightning's own use of PyTorch, nothing that a user could change.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
         checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-        trainer.validate(module, datamodule=data, verbose=False)
+        with _exit_statuses():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+            if folder.validation_at(trainer.max_steps) is None:
+                trainer.validate(module, datamodule=data, verbose=False)
+
+
+@contextmanager
+def _exit_statuses() -> Iterator[None]:
+    """End with the status that a signal asks for; Lightning turns SIGTERM into 0 and Ctrl-C into 1."""
+    try:
+        yield
+    except SIGTERMException:
+        raise SystemExit(_SIGNALLED + signal.SIGTERM) from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+
+
+@contextmanager
+def _alone_in(folder: RunFolder) -> Iterator[None]:
+    """Hold the lock of a run.
+
+    The loader's workers of a run that was killed hold its lock too, until they notice, within 5 s.
+
+    Raises:
+        InputError: Another process still trains in the folder after that time.
+    """
+
+    def refuse() -> None:
+        raise InputError(f"another process is training in {folder.path}")
+
+    deadline = time.monotonic() + _ORPHANS_SECONDS
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(folder.path.resolve(), on_wait=refuse))
+                break
+            except InputError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+        yield

@@ -7,6 +7,8 @@ from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.training.optim import OptimizerConfig
 from hyenadna_kit.windows.stream import LengthSchedule
 
+_NUM_SEEDS = 1 << 32  # what NumPy's global generator takes
+
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
@@ -64,9 +66,14 @@ class PretrainConfig:
             "max_steps",
             "log_every",
             "checkpoint_every",
+            "validation_bases",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.num_workers < 0:
+            raise ValueError(f"num_workers must be at least 0, got {self.num_workers}")
+        if not 0 <= self.seed < _NUM_SEEDS:
+            raise ValueError(f"seed must lie in 0 to {_NUM_SEEDS - 1}, got {self.seed}")
         for name in ("validation_fraction", "reverse_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
@@ -75,7 +82,7 @@ class PretrainConfig:
     def lengths(self) -> LengthSchedule:
         """Window length as a function of the step."""
         return LengthSchedule(
-            final=self.length or self.model.backbone.context_length,
+            final=self.model.backbone.context_length if self.length is None else self.length,
             initial=self.initial_length,
             steps_per_length=self.steps_per_length,
         )

@@ -23,6 +23,12 @@ RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
 CHECKPOINT_NAME = "checkpoints/last.ckpt"
 
+RECORD_KEYS = ("genome_fingerprint", "train", "validation", "held_out")
+"""What a record holds beside the versions."""
+
+_MODEL_NAMES = ("config.json", "model.safetensors", "tokenizer.json")
+_TEMPORARIES = ".*.tmp.*"
+
 _PACKAGES = ("hyenadna_kit", "torch", "lightning", "numpy")
 
 # These say where things lie and how they are read, not what is computed.
@@ -45,8 +51,32 @@ class RunFolder:
         """The log of measurements."""
         return self.path / METRICS_NAME
 
+    def validation_at(self, step: int) -> float | None:
+        """Return the last bits per base measured on the validation part after ``step``, or None."""
+        name = "validation_bits_per_base"
+        rows = read_metrics(self.metrics)
+        return next((row[name] for row in reversed(rows) if row["step"] == step and name in row), None)
+
+    def has_model(self) -> bool:
+        """Say whether the trained model lies here, which is the last thing a run writes."""
+        return all((self.path / name).exists() for name in _MODEL_NAMES)
+
+    def refuse_foreign(self) -> None:
+        """Refuse a folder with files that are no run; what a run killed at its start left is none.
+
+        Raises:
+            InputError: There are such files.
+        """
+        if not self.path.exists() or (self.path / CONFIG_NAME).exists():
+            return
+        left = [path for path in self.path.iterdir() if path.name != RECORD_NAME]
+        if any(not path.match(_TEMPORARIES) for path in left):
+            raise InputError(f"--out {self.path} holds files but no run; choose another folder")
+
     def start(self, config: dict[str, Any], record: dict[str, Any]) -> None:
         """Write down what the run is, or check that it is the run that lies here.
+
+        The caller holds the lock of the folder: temporaries in it are those of a run that was killed.
 
         Args:
             config: Every option, as plain data.
@@ -55,9 +85,10 @@ class RunFolder:
         Raises:
             InputError: The folder holds another run, or files that are no run.
         """
+        self.refuse_foreign()
+        for path in self.path.rglob(_TEMPORARIES):
+            path.unlink()
         if not (self.path / CONFIG_NAME).exists():
-            if self.path.exists() and any(self.path.iterdir()):
-                raise InputError(f"--out {self.path} holds files but no run; choose another folder")
             with atomic_file(self.path / RECORD_NAME) as path:
                 versions = {package: version(package) for package in _PACKAGES}
                 path.write_text(json.dumps(record | {"versions": versions}, indent=2) + "\n")
@@ -83,13 +114,23 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: The file is missing or damaged.
     """
+    path = folder / RECORD_NAME
     try:
-        record = json.loads((folder / RECORD_NAME).read_text())
+        record = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder / RECORD_NAME} cannot be read: {error}") from None
-    if not isinstance(record, dict):
-        raise InputError(f"{folder / RECORD_NAME} must hold a JSON object, got {record!r}")
-    return record
+        raise InputError(f"{path} cannot be read: {error}") from None
+    missing = [key for key in RECORD_KEYS if not isinstance(record, dict) or key not in record]
+    if missing:
+        raise InputError(f"{path} is no record of a run: it lacks {', '.join(missing)}")
+    return dict(record)
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """Return the rows of a metrics file; a last line that a kill cut short is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -63,5 +63,5 @@ def spread_windows(regions: list[Interval], length: int, num_bases: int) -> list
     """
     windows = [window for region in regions for window in tile_windows(region, length)]
     total = sum(window.scored.length for window in windows)
-    keep = max(1, min(len(windows), round(len(windows) * num_bases / max(1, total))))
+    keep = min(len(windows), max(1, round(len(windows) * num_bases / max(1, total))))
     return [windows[index * len(windows) // keep] for index in range(keep)]

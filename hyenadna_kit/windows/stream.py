@@ -28,12 +28,17 @@ class LengthSchedule:
     """Steps after which the length doubles, until it is ``final``."""
 
     def __post_init__(self) -> None:
-        if not 2 <= (self.initial or self.final) <= self.final:
+        if not 2 <= self.first <= self.final:
             raise InputError(
-                f"window lengths must satisfy 2 <= {self.initial} (initial) <= {self.final} (final)"
+                f"window lengths must satisfy 2 <= {self.first} (initial) <= {self.final} (final)"
             )
         if self.steps_per_length < 1:
             raise InputError(f"steps_per_length must be at least 1, got {self.steps_per_length}")
+
+    @property
+    def first(self) -> int:
+        """Length at the first step."""
+        return self.final if self.initial is None else self.initial
 
     def at(self, step: int) -> int:
         """Return the length of the windows of ``step``.
@@ -41,7 +46,7 @@ class LengthSchedule:
         Source: Nguyen et al. 2023, arXiv:2306.15794, section 3.2 (sequence length warm-up).
         """
         doublings = min(step // self.steps_per_length, self.final.bit_length())
-        return min(self.final, (self.initial or self.final) << doublings)
+        return min(self.final, self.first << doublings)
 
 
 class CounterStream:

@@ -55,6 +55,11 @@ def test_subtraction_example():
     assert subtract(Interval("a", 0, 10), holes) == [Interval("a", 0, 2), Interval("a", 4, 8)]
 
 
+def test_hole_within_a_hole_gives_nothing_back():
+    holes = [Interval("a", 1, 8), Interval("a", 3, 5)]
+    assert subtract(Interval("a", 0, 10), holes) == [Interval("a", 0, 1), Interval("a", 8, 10)]
+
+
 @pytest.mark.parametrize(
     ("region", "expected"),
     [

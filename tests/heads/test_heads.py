@@ -92,7 +92,7 @@ def test_step_against_the_gradient_lowers_the_loss(config, labels, shape):
     before.backward()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter -= 1e-3 * parameter.grad
+            parameter.sub_(1e-3 * parameter.grad)
         after = model.head.loss(model(TOKENS).logits, labels)
     # The first-order gain is 1e-3 times the squared norm of the gradient.
     gain = 1e-3 * sum(parameter.grad.square().sum() for parameter in model.parameters())

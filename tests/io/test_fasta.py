@@ -125,7 +125,9 @@ def test_format_is_told_by_content_not_by_suffix(tmp_path, encoding):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["genome.fa"]
 
 
-def test_fingerprint_is_the_sha256_of_the_unwrapped_file(tmp_path):
+@pytest.mark.parametrize("block", [3, 1 << 22])
+def test_fingerprint_is_the_sha256_of_the_unwrapped_file(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(fasta_text, "_BLOCK_BYTES", block)
     wrapped = b"\r\n>one first contig\r\nACgt\r\nNN\r\n>two\r\nR\r\n"
     expected = hashlib.sha256(b">one\nACgtNN\n>two\nR\n").hexdigest()
     for encoding, write in ENCODINGS.items():
@@ -223,6 +225,15 @@ def test_invalid_character_is_placed_beyond_the_first_block(tmp_path, monkeypatc
     path = tmp_path / "bad.fa"
     path.write_bytes(b">chr1\n" + b"ACGTA\n" * 1000 + b"AC-T\n")
     with pytest.raises(InputError, match="'-' at base 5003 of contig 'chr1'"):
+        list(read_fasta(path))
+
+
+@pytest.mark.parametrize("block", range(1, 9))
+def test_header_sign_within_a_line_is_no_header_at_any_block_border(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(fasta_text, "_BLOCK_BYTES", block)
+    path = tmp_path / "bad.fa"
+    path.write_bytes(b">c\nAC>d\nA\n")
+    with pytest.raises(InputError, match="'>' at base 3 of contig 'c'"):
         list(read_fasta(path))
 
 

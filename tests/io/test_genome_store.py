@@ -96,6 +96,11 @@ def test_runs_that_touch_across_a_contig_border_stay_apart(tmp_path):
     assert store.n_runs("b").tolist() == store.soft_masked_runs("b").tolist() == [[0, 2]]
 
 
+@pytest.mark.parametrize(("start", "end"), [(7, 7), (6, 6), (10, 10), (12, 20), (-9, -2), (-3, 6)])
+def test_no_base_in_reach_is_no_run(store, start, end):
+    assert store.masked(Interval("chr1", start, end)).shape == (0, 2)
+
+
 def test_store_json_says_what_it_was_built_from(store, fasta):
     content = json.loads((store.path / "store.json").read_text())
     assert (content["format"], content["version"]) == ("hyenadna_kit.genome_store", 1)
@@ -115,6 +120,11 @@ def test_several_files_follow_each_other(fasta, tmp_path):
     second = tmp_path / "more.fa.gz"
     second.write_bytes(gzip.compress(SECOND))
     store = build_store([second, fasta], tmp_path / "store")
+    assert (
+        build_store([second, fasta], store.path, on_progress=fail_if_built).fingerprint == store.fingerprint
+    )
+    with pytest.raises(GenomeStoreError, match="is the store of"):
+        build_store([fasta, second], store.path)
     assert list(store.contigs.items()) == [("chr3", 4), ("chr1", 10), ("chr2", 4)]
     assert store.fetch(Interval("2", -1, 5)) == "NNNNTN"
     assert store.fingerprint == hashlib.sha256(b">chr3\nGGGG\n>chr1\nACGTNNacgt\n>chr2\nnnRT\n").hexdigest()
@@ -252,6 +262,8 @@ def test_concurrent_builders_end_with_one_store(tmp_path):
             while len(list(ready.iterdir())) < 2:
                 assert not any(future.done() for future in futures)
                 time.sleep(0.01)
+            time.sleep(0.2)
+            assert not out.exists()
         results = [future.result() for future in futures]
     assert sorted(built for _, built in results) == [False, True]
     assert {bases for bases, _ in results} == {"ACGGT" * 10}

@@ -203,6 +203,7 @@ def test_variants_of_a_record(tmp_path, columns, expected):
         pytest.param(b"\n\n", "is not VCF", id="blank"),
         pytest.param(b"chr1\t1\t.\tA\tC\t.\t.\t.\n", "##fileformat", id="no_header"),
         pytest.param(COLUMNS + b"\nchr1\t1\t.\tA\tC\t.\t.\t.\n", "##fileformat", id="no_fileformat"),
+        pytest.param(b"##gff-version 3\n" + COLUMNS + b"\n", "##fileformat", id="gff"),
         pytest.param(HEADER, "#CHROM", id="no_columns"),
         pytest.param(HEADER + b"chr1\t1\t.\tA\tC\t.\t.\t.\n", "line 11.*#CHROM", id="no_columns_line"),
         pytest.param(HEADER + COLUMNS.replace(b"\t", b" "), "tabs", id="spaces_for_tabs"),

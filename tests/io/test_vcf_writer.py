@@ -200,6 +200,37 @@ def test_values_too_long_for_a_short_descriptor_reach_bcf(tmp_path):
     assert record.info["HK_LLR"][::2] == tuple(-1 - i / 8 for i in range(0, 300, 2))
 
 
+def test_bytes_that_are_no_utf8_in_the_header_reach_bcf(tmp_path):
+    source, target = tmp_path / "in.vcf", tmp_path / "out.bcf"
+    lines = b'##contig=<ID=caf\xe9>\n##INFO=<ID=caf\xe9,Number=1,Type=String,Description="\xe9">\n'
+    source.write_bytes(HEADER + lines + COLUMNS + b"\nchr1\t5\t.\tA\tC\t.\t.\tcaf\xe9=\xe9\n")
+    annotate(source, target)
+    assert b"\xe9" in text_of(target).split(b"#CHROM")[1]
+    annotate(target, tmp_path / "back.vcf")
+    assert b"\nchr1\t5\t.\tA\tC\t.\t.\tcaf\xe9=\xe9;" + ours(1, 1) in (tmp_path / "back.vcf").read_bytes()
+
+
+@pytest.mark.parametrize("length", [1, 14, 15, 127, 128, 255, 256, 32_767, 32_768, 70_000])
+def test_strings_of_any_length_reach_bcf(tmp_path, length):
+    source, target = tmp_path / "in.bcf", tmp_path / "out.bcf"
+    write_bcf(source, SITES + many(2))
+    annotate(source, target, values=lambda _: {"HK_STATUS": "x" * length})
+    with pysam.VariantFile(str(target)) as handle:
+        assert [record.info["HK_STATUS"] for record in handle] == [("x" * length,)] * 2
+
+
+@pytest.mark.parametrize("num_declared", [120, 126, 130, 300, 33_000])
+def test_fields_of_any_number_in_the_header_reach_bcf(tmp_path, num_declared):
+    source, target = tmp_path / "in.bcf", tmp_path / "out.bcf"
+    lines = b"".join(
+        b'##INFO=<ID=X%d,Number=1,Type=Integer,Description="x">\n' % number for number in range(num_declared)
+    )
+    write_bcf(source, HEADER + lines + COLUMNS + b"\n" + many(2))
+    annotate(source, target)
+    with pysam.VariantFile(str(target)) as handle:
+        assert [record.info["HK_NTOK"] for record in handle] == [(100,), (200, 201)]
+
+
 @pytest.mark.parametrize("suffix", [".vcf", ".bcf"])
 def test_scoring_a_scored_file_again_replaces_our_values(tmp_path, suffix):
     source = tmp_path / f"in{suffix}"
@@ -267,7 +298,8 @@ def test_names_that_the_header_lacks_are_declared_for_bcf(tmp_path):
     ]
     with pysam.VariantFile(str(target)) as handle:
         assert list(handle.header.contigs) == ["7", "HLA-A*01:01", "8"]
-        assert handle.header.info["END"].type == "Integer"
+        types = {name: handle.header.info[name].type for name in ("END", "X", "FLAG", "BOTH", "REV")}
+        assert types == {"END": "Integer", "X": "String", "FLAG": "Flag", "BOTH": "String", "REV": "String"}
         assert next(handle.fetch("HLA-A*01:01")).stop == 40
 
 
@@ -375,13 +407,31 @@ def test_a_file_without_records_is_written_with_its_header(tmp_path, form, suffi
         assert list(reader) == []
 
 
-def test_a_telomere_record_can_be_indexed_without_a_word(tmp_path, capfd):
-    (tmp_path / "in.vcf").write_bytes(SITES + b"chr1\t0\t.\tN\tC\t.\t.\t.\nchr1\t5\t.\tN\tC\t.\t.\t.\n")
-    for suffix in (".vcf.gz", ".bcf"):
-        assert annotate(tmp_path / "in.vcf", tmp_path / f"out{suffix}").index_skipped_reason is None
-        assert capfd.readouterr().err == ""
-        with pysam.VariantFile(str(tmp_path / f"out{suffix}")) as handle:
-            assert [r.pos for r in handle.fetch("chr1", 4, 5)] == [5]
+@pytest.mark.parametrize("suffix", [".vcf.gz", ".bcf"])
+def test_a_telomere_record_can_be_indexed_without_a_word(tmp_path, capfd, suffix):
+    source, target = tmp_path / "in.vcf", tmp_path / f"out{suffix}"
+    source.write_bytes(SITES + b"chr1\t0\t.\tN\tC\t.\t.\t.\nchr1\t5\t.\tN\tC\t.\t.\t.\n")
+    assert annotate(source, target).index_skipped_reason is None
+    assert capfd.readouterr().err == ""
+    with pysam.VariantFile(str(target)) as handle:
+        assert [r.pos for r in handle.fetch("chr1", 4, 5)] == [5]
+
+
+def test_a_file_never_stands_beside_the_index_of_another(tmp_path, monkeypatch):
+    source, target = tmp_path / "in.vcf", tmp_path / "out.vcf.gz"
+    source.write_bytes(SITES + many(20))
+    annotate(source, target)
+    index, named = beside(target, ".tbi"), []
+    replace = os.replace
+
+    def watched(old, new):
+        assert Path(new) != target or not index.exists()
+        named.append(Path(new))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", watched)
+    annotate(source, target)
+    assert [path for path in named if path in (target, index)] == [target, index]
 
 
 class CrashError(Exception):
@@ -441,7 +491,9 @@ def test_garbled_info_of_a_bcf_is_an_error_that_names_the_record(tmp_path, old, 
 def test_a_line_that_bcf_cannot_hold_is_an_error_that_leaves_nothing(tmp_path):
     source = tmp_path / "in.vcf"
     source.write_bytes(SAMPLES + PLAIN + b"chr2\t9\t.\tA\tC\t.\t.\t.\tGT:DP\t0/1:\xff:7\t0/1:1:2:3\textra\n")
-    with pytest.raises(InputError, match="cannot be converted between VCF and BCF") as caught:
+    with pytest.raises(
+        InputError, match=r"out\.bcf: a record cannot be converted between VCF and BCF \(.+\);"
+    ) as caught:
         annotate(source, tmp_path / "out.bcf")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [source]

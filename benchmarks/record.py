@@ -1,0 +1,41 @@
+"""Write a measurement down: what was measured, on which machine, when and with which versions."""
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+_PACKAGES = ("hyenadna_kit", "torch", "numpy", "lightning")
+
+
+def device_name() -> str:
+    """Return the name of the GPU, or of the CPU with the number of threads."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = next((line.partition(":")[2].strip() for line in flags.splitlines() if "model name" in line), "")
+    features = [name for name in ("amx_bf16", "avx512_bf16") if name in flags]
+    return f"{model or platform.processor()}, {torch.get_num_threads()} threads {' '.join(features)}".strip()
+
+
+def record(name: str, command: str, figures: dict[str, Any]) -> Path:
+    """Write ``figures`` to ``results/DATE_NAME.json`` and return the file."""
+    now = datetime.now(UTC)
+    content = {
+        "name": name,
+        "command": command,
+        "date": now.isoformat(timespec="seconds"),
+        "device": device_name(),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in _PACKAGES},
+        "figures": figures,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{now:%Y-%m-%d}_{name}.json"
+    path.write_text(json.dumps(content, indent=2) + "\n")
+    return path
