@@ -177,7 +177,7 @@ def _refuse_missing(options_class: type, positional: Sequence[str], present: set
 
 
 def _canonical(options_class: type, given: Given) -> list[str]:
-    """Return the words for jsonargparse: the file, then outer flags before the flags inside them."""
+    """Return the words for jsonargparse: the file, then outer flags before those inside."""
     words = []
     for name in sorted(given, key=lambda name: (name != "config", name.count("."))):
         hint = _hint(options_class, name)
@@ -207,7 +207,7 @@ def _one_line(problem: str, options_class: type, given: Given) -> str:
 
 
 class _HelpFormatter(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Help with the description as it was written, without import paths and what is refused here."""
+    """Help with the description as written, without import paths and what is refused here."""
 
     def format_help(self) -> str:
         """Return the text of the help."""

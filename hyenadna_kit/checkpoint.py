@@ -99,7 +99,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:
-    """Refuse tensors that are missing, extra, of another shape or no floating-point numbers, by name.
+    """Refuse by name what is missing, extra, of another shape or no floating-point tensor.
 
     Args:
         tensors: What was read.

@@ -56,7 +56,6 @@ _DAMAGE = (
     AttributeError,
     EOFError,
     LookupError,
-    OSError,
     OverflowError,
     RuntimeError,
     TypeError,
@@ -103,6 +102,8 @@ def read_checkpoint_file(path: Path) -> Any:
             return _TensorUnpickler(content, archive, path, pickles[0].removesuffix("data.pkl")).load()
     except FileNotFoundError:
         raise CheckpointError(f"weights {path} do not exist") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from None
     except zipfile.BadZipFile as error:
         raise CheckpointError(f"{path} is cut short or not a PyTorch zip checkpoint: {error}") from None
     except _DAMAGE as error:
@@ -112,7 +113,7 @@ def read_checkpoint_file(path: Path) -> Any:
 
 
 def _check_records(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuse what PyTorch never writes here: compressed records, and numbers in the other byte order."""
+    """Refuse what PyTorch never writes: compressed records, and the other byte order."""
     for record in archive.infolist():
         if record.compress_type != zipfile.ZIP_STORED:
             raise CheckpointError(f"{path}: record {record.filename!r} is compressed: not written by PyTorch")
@@ -123,7 +124,7 @@ def _check_records(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _check_memo(content: bytes, path: Path) -> None:
-    """Refuse an index that no honest pickle has: the interpreter would make room for as many entries."""
+    """Refuse an index that no honest pickle has: room would be made for as many entries."""
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
             raise CheckpointError(f"{path} is damaged: its pickle numbers an object {argument}")
@@ -151,6 +152,7 @@ class _TensorUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         # Protocol 2, which torch.save writes, calls this module by its Python 2 name.
+        """Return what stands for a name, or refuse it."""
         full = f"{'builtins' if module == '__builtin__' else module}.{name}"
         if full in self._allowed:
             return self._allowed[full]
@@ -159,6 +161,7 @@ class _TensorUnpickler(pickle.Unpickler):
         raise CheckpointError(f"{self._path} names {full!r}, which is not allowed in a checkpoint: not read")
 
     def persistent_load(self, pid: Any) -> _Storage:
+        """Return the storage that a record of the archive holds."""
         kind, dtype, key, _, count = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype):
             raise CheckpointError(f"{self._path} holds the unknown record {kind!r} {dtype!r}")

@@ -375,7 +375,7 @@ def no_pickle(path):
 
 FILES = {
     "missing": (str, "do not exist"),
-    "folder": (Path.mkdir, "is damaged: IsADirectoryError"),
+    "folder": (Path.mkdir, "cannot be read: [Errno 21] Is a directory"),
     "empty": (Path.touch, "is cut short or not a PyTorch zip checkpoint"),
     "text": (lambda path: path.write_text("weights\n" * 100), "not a PyTorch zip checkpoint"),
     "pickle alone": (lambda path: path.write_bytes(pickle.dumps({})), "not a PyTorch zip checkpoint"),

@@ -181,6 +181,7 @@ class ImplicitFilter(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's
         def keep_precision(tensor: Tensor) -> Any:
+            """Apply ``fn``, but leave what it would make coarser than float32 in its own dtype."""
             changed = fn(tensor)
             if changed.is_floating_point() and changed.dtype.itemsize < torch.float32.itemsize:
                 return tensor.to(changed.device)

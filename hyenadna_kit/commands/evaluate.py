@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Measure bits per base of a model on regions, beside Markov models of the same training bases.
+    """Measure bits per base of a model on regions, beside Markov models.
 
     Every base is scored once, with at least half a window of bases before it. 2 bits a base is what
     knowing nothing costs.

@@ -8,7 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class LoglikOptions:
-    """Write log-likelihood (nats) and entropy (bits) of every base, and print the sum of each region.
+    """Write log-likelihood (nats) and entropy (bits) of every base of some regions.
+
+    The sum of each region is printed.
 
     Bases are read on the forward strand, each once, with at least half a window of bases before it.
     """

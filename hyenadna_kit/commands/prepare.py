@@ -36,6 +36,7 @@ def run(options: PrepareOptions) -> int:
     with show_progress(Unit("MB", 1_000_000, 1, "reading", "read")) as show:
 
         def on_progress(done: int, total: int) -> None:
+            """Show that a file is being read, and how far."""
             nonlocal was_read
             was_read = True
             show(done, total)

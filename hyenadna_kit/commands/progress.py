@@ -28,7 +28,7 @@ class Unit(NamedTuple):
 
 
 def show_progress(unit: str | Unit) -> AbstractContextManager[OnProgress]:
-    """Return a context whose value is called with how many of ``unit`` are done, and of how many.
+    """Return a context whose value is told how many of ``unit`` are done, and of how many.
 
     Nothing is shown before the first call, nor at the end where there was none.
     """
@@ -47,6 +47,7 @@ def _bar(unit: Unit) -> Iterator[OnProgress]:
         task = progress.add_task(unit.name, total=None, visible=False)
 
         def on_progress(done: int, total: int | None) -> None:
+            """Show how much is done."""
             text = f"{unit.doing} {_describe(unit, done, total, time.monotonic() - started)}".lstrip()
             progress.update(task, completed=done, total=total, description=text, visible=True)
 
@@ -59,6 +60,7 @@ def _lines(unit: Unit) -> Iterator[OnProgress]:
     latest: int | None = None
 
     def on_progress(done: int, total: int | None) -> None:
+        """Show how much is done."""
         nonlocal last, latest
         latest, now = done, time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:

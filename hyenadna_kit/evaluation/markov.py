@@ -103,7 +103,7 @@ def markov_bits_per_base(
     test: Sequence[tuple[NDArray[np.uint8], int]],
     orders: Sequence[int] = DEFAULT_ORDERS,
 ) -> dict[int, float]:
-    """Return the mean bits per base of ``test`` under a model of each order trained on ``train``.
+    """Return mean bits per base of ``test`` under a model of each order, trained on ``train``.
 
     One model is held at a time.
 
@@ -136,7 +136,7 @@ def _mean_bits(model: MarkovModel, test: Sequence[tuple[NDArray[np.uint8], int]]
 def _words(
     tokens: NDArray[np.uint8], order: int, first: int
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.bool_]]]:
-    """Pack every base from ``first >= order`` on with the ``order`` bases before it, block by block.
+    """Pack every base from ``first >= order`` on with the ``order`` before it, by blocks.
 
         start, words, complete     words[i] ends at tokens[start + i]; complete[i]: no N in it
 

@@ -23,7 +23,7 @@ _TOKENIZER = NucleotideTokenizer()
 
 
 def write_tracks(path: Path, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-    """Write every stretch to ``path`` while passing it on; the files appear when all are written.
+    """Write every stretch to ``path`` and pass it on; the files appear when all are written.
 
     ``X.tsv`` has the columns contig, position (1-based), base, log_likelihood (nats) and entropy
     (bits). ``X.bedgraph`` has log-likelihoods, and ``X.entropy.bedgraph`` beside it entropies. With

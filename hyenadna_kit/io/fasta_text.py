@@ -121,6 +121,7 @@ class _Source(io.RawIOBase):
         self._on_read = on_read
 
     def read(self, size: int = -1) -> bytes:
+        """Read as a file does, and report the bytes."""
         piece = self._handle.read(size)
         if self._on_read is not None and piece:
             self._on_read(piece)

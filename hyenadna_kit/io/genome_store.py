@@ -166,7 +166,8 @@ def build_store(
         require_file(path)
     # A link is followed: the folder that it points to is replaced, not the link.
     target = out.resolve()
-    _refuse_foreign(target)
+    with _write_errors(out):
+        _refuse_foreign(target)
     with _write_errors(out), locked(target):
         if overwrite or not (target / LAYOUT_FILE).exists():
             with atomic_folder(target) as folder:

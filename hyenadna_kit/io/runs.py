@@ -37,14 +37,13 @@ class RunWriter:
         if self._pending.size and self._pending[1] == borders[0]:
             borders[0] = self._pending[0]
         else:
-            self.finish()
+            self._write(self._pending)
         self._write(borders[:-2])
         self._pending = borders[-2:]
 
     def finish(self) -> None:
         """Write the run that was held back."""
         self._write(self._pending)
-        self._pending = self._pending[:0]
 
     def _write(self, borders: NDArray[np.int64]) -> None:
         self._handle.write(borders.tobytes())

@@ -75,6 +75,7 @@ class _SourceReader:
         digest, before = hashlib.sha256(), self._done
 
         def on_read(piece: bytes) -> None:
+            """Take a piece of the file into its fingerprint and into the progress."""
             digest.update(piece)
             self._done += len(piece)
             if self._on_progress is not None:

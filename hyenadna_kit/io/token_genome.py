@@ -59,7 +59,7 @@ class TokenGenome(ABC):
         return reverse_complement_tokens(window) if interval.strand is Strand.REVERSE else window
 
     def fetch(self, interval: Interval) -> str:
-        """Return the upper-case bases on the strand of ``interval``, N beyond the ends of the contig.
+        """Return the upper-case bases on the strand of ``interval``, N beyond the contig.
 
         U is read as T, and every IUPAC code for more than one base as N.
 

@@ -203,6 +203,7 @@ class VariantReader:
         dictionary = BcfDictionary.of(self.header.lines)
 
         def parse(number: int, raw: bytes) -> VariantRecord:
+            """Return the record of these bytes."""
             try:
                 site = read_site(raw)
                 return VariantRecord(

@@ -77,6 +77,7 @@ def _bcf_from_text(target: Path, header: VcfHeader, name: str) -> Iterator[Write
         with _bgzip(spool) as lines:
 
             def write(line: bytes) -> int:
+                """Write a line and note the names that it uses."""
                 names.add(line)
                 return lines.write(line)
 

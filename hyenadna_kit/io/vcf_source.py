@@ -108,10 +108,12 @@ class _Tap(io.RawIOBase):
         self.head = self._pending = self.tail = handle.read(_HEAD_BYTES)
 
     def readable(self) -> bool:
+        """Return True, as a raw stream that can be read."""
         return True
 
     # The name of the argument is that of io.RawIOBase.
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Fill ``buffer`` and return how many bytes it took; 0 at the end."""
         data = self._pending[: len(buffer)] or self._read_some(len(buffer))
         self._pending = self._pending[len(data) :]
         buffer[: len(data)] = data
@@ -136,9 +138,11 @@ class _Gunzip(io.RawIOBase):
         self._member = _new_member()
 
     def readable(self) -> bool:
+        """Return True, as a raw stream that can be read."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Fill ``buffer`` and return how many bytes it took; 0 at the end."""
         while True:
             self._compressed = self._compressed or self._source.read(_CHUNK_BYTES) or b""
             at_end = not self._compressed

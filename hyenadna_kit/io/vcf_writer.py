@@ -142,6 +142,7 @@ class _TextAnnotator:
         self._lines = LineAnnotator(self.declarations)
 
     def annotate(self, raw: bytes, texts: Mapping[str, str]) -> bytes:
+        """Return the record with the values of our fields."""
         return self._lines.annotate(raw, texts)
 
 
@@ -155,6 +156,7 @@ class _BcfAnnotator:
         self._removed = frozenset(self._numbers[name] for name in self._fields.keys() & header.info_ids)
 
     def annotate(self, raw: bytes, texts: Mapping[str, str]) -> bytes:
+        """Return the record with the values of our fields."""
         added = [
             encode_info(self._numbers[name], self._fields[name].type, text) for name, text in texts.items()
         ]

@@ -56,7 +56,7 @@ class AlleleWindows(NamedTuple):
 
 
 class OrientedContig:
-    """A contig as it reads along one strand, with its own coordinates from 0 at that strand's start."""
+    """A contig as it reads along one strand, counted from 0 at the start of that strand."""
 
     def __init__(self, genome: Genome, contig: str, strand: Strand) -> None:
         self.genome = genome

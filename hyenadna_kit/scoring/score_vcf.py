@@ -85,7 +85,9 @@ class _ScoredAllele(NamedTuple):
 def score_vcf(
     scorer: VariantScorer, genome: Genome, vcf: str | Path, out: str | Path, run: ScoringRun | None = None
 ) -> ScoringReport:
-    """Score ``vcf`` into ``out``; see :class:`~hyenadna_kit.io.vcf_writer.VariantWriter` for the formats.
+    """Score every ALT of ``vcf`` and write every record to ``out``.
+
+    The formats are those of :class:`~hyenadna_kit.io.vcf_writer.VariantWriter`.
 
     Args:
         scorer: Model, placement and strands.

@@ -21,7 +21,7 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 class MetricsLog(Callback):
-    """Appends one JSON line every few steps; a resumed run first drops lines past its checkpoint."""
+    """Appends a JSON line every few steps; a resumed run drops lines past its checkpoint."""
 
     def __init__(self, path: Path, every: int) -> None:
         self._path = path
@@ -102,7 +102,7 @@ class LastCheckpoint(Callback):
 
 
 class ProgressReport(Callback):
-    """A bar on a terminal, else one plain line every half minute: step, loss, bases a second, ETA."""
+    """A bar on a terminal, else a plain line every half minute: step, loss, rate, ETA."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)

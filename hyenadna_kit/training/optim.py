@@ -87,10 +87,11 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
 
 
 def build_schedule(optimizer: AdamW, config: OptimizerConfig, max_steps: int) -> LambdaLR:
-    """Return the schedule: a linear rise, then half a cosine down to the last rate at ``max_steps``."""
+    """Return the schedule: a linear rise, then half a cosine down until ``max_steps``."""
     warmup = max(1, round(config.warmup_fraction * max_steps))
 
     def share(step: int) -> float:
+        """Return the rate of ``step`` as a share of the highest."""
         if step < warmup:
             return (step + 1) / warmup
         progress = min(1.0, (step - warmup) / max(1, max_steps - warmup))

@@ -188,7 +188,7 @@ def _fit(trainer: Trainer, module: TrainingModule, data: PretrainingData, folder
 
 @contextmanager
 def _exit_statuses() -> Iterator[None]:
-    """End with the status that a signal asks for; Lightning turns SIGTERM into 0 and Ctrl-C into 1."""
+    """End with the status that a signal asks for; Lightning ends with 0 or 1."""
     try:
         yield
     except SIGTERMException:
@@ -210,6 +210,7 @@ def _alone_in(folder: RunFolder) -> Iterator[None]:
     """
 
     def refuse() -> None:
+        """Say that the folder is in use."""
         raise InputError(f"another process is training in {folder.path}")
 
     deadline = time.monotonic() + _ORPHANS_SECONDS

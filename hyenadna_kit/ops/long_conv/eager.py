@@ -48,6 +48,7 @@ class _FFTConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, signal: Tensor, filters: Tensor) -> Tensor:
+        """Return the first ``length`` outputs of the convolution."""
         ctx.save_for_backward(signal, filters)
         length, size = signal.shape[2], _size(signal, filters)
         spectrum = torch.fft.rfft(signal, n=size)
@@ -57,6 +58,7 @@ class _FFTConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the gradients of signal and filters."""
         signal, filters = ctx.saved_tensors
         size = _size(signal, filters)
         spectrum = torch.fft.rfft(gradient, n=size)

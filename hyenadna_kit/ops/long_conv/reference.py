@@ -10,7 +10,10 @@ def direct_convolution(
     filters: Float[Tensor, "channels taps"],
     skip: Float[Tensor, "channels"],
 ) -> Float[Tensor, "batch channels length"]:
-    """Add up every product of a tap and a position; see :func:`~hyenadna_kit.ops.long_conv.long_conv`."""
+    """Add up every product of a tap and a position.
+
+    See :func:`~hyenadna_kit.ops.long_conv.long_conv`.
+    """
     wide = signal.to(torch.promote_types(signal.dtype, filters.dtype))
     output = skip[:, None] * wide
     for lag in range(filters.shape[1]):

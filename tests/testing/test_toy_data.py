@@ -153,7 +153,7 @@ def test_codons_follow_the_squared_usage_of_ecoli(toy):
 def test_the_codon_usage_is_that_of_ecoli(data):
     from Bio import SeqIO
 
-    from hyenadna_kit.testing import _CODON_USAGE
+    from hyenadna_kit.testing.genome import _CODON_USAGE
 
     with gzip.open(data / "genomes/bacteria/ecoli_K12_MG1655.gbff.gz", "rt") as handle:
         record = SeqIO.read(handle, "genbank")

@@ -1,0 +1,216 @@
+"""The counter stream: a pure function of (seed, item), uniform over its regions, cut without loss."""
+
+import math
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice, pairwise
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.genome.interval import Interval, Strand
+from hyenadna_kit.windows.stream import CounterSampler, CounterStream, LengthSchedule
+
+REGIONS = (
+    Interval("one", 0, 10),
+    Interval("one", 20, 23),
+    Interval("two", 5, 12),
+    Interval("three", 0, 4),
+)
+# Windows of 4 bases: 7 of the first region, none of the second, 4 of the third, 1 of the last.
+PLACES = [("one", start) for start in range(7)] + [("two", start) for start in range(5, 9)] + [("three", 0)]
+CHI_SQUARE_11 = 37.37  # exceeded once in 10,000 draws at 11 degrees of freedom
+DRAWS = 6000
+
+
+def build(regions=REGIONS, *, seed=5, final=3, initial=None, steps_per_length=2, **options):
+    lengths = LengthSchedule(final=final, initial=initial, steps_per_length=steps_per_length)
+    return CounterStream(regions, lengths, **({"batch_size": 4, "seed": seed} | options))
+
+
+def chi_square(counts, expected):
+    return sum((count - expected) ** 2 / expected for count in counts)
+
+
+def test_items_are_those_of_every_release():
+    # A change here breaks the promise that a run which was stopped goes on exactly.
+    stream = build([Interval("chr1", 0, 1_000_000), Interval("chr2", 500, 90_000)], seed=7, final=1023)
+    assert [stream[item] for item in (0, 1, 12345678901)] == [
+        Interval("chr1", 465776, 466800, Strand.REVERSE),
+        Interval("chr1", 911410, 912434, Strand.REVERSE),
+        Interval("chr1", 692692, 693716, Strand.FORWARD),
+    ]
+
+
+def test_any_order_and_any_object_give_the_same_items():
+    whole = [build(initial=2)[item] for item in range(50)]
+    again = build(initial=2)
+    order = np.random.default_rng(0).permutation(50).tolist()
+    assert {item: again[item] for item in order} == dict(enumerate(whole))
+    assert [again[item] for item in range(50)] == whole
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_every_process_sees_the_same_items(method):
+    stream = build(initial=2)
+    items = [3, 0, 40, 7, 3, 10**15]
+    with ProcessPoolExecutor(2, mp_context=get_context(method)) as pool:
+        assert list(pool.map(stream.__getitem__, items)) == [stream[item] for item in items]
+
+
+def test_another_seed_gives_other_items():
+    regions = [Interval("one", 0, 10**6)]
+    first, other = ([build(regions, seed=seed)[item] for item in range(100)] for seed in (0, 1))
+    assert sum(one == two for one, two in zip(first, other, strict=True)) < 5
+
+
+def test_neighbouring_items_and_seeds_are_independent():
+    stream, shifted = (build([Interval("one", 0, 10**9)], seed=seed) for seed in (0, 1))
+    starts = [stream[item].start for item in range(2000)]
+    for others in (starts[1:], [shifted[item].start for item in range(2000)]):
+        correlation = np.corrcoef(starts[: len(others)], others)[0, 1]
+        assert abs(correlation) < 4 / math.sqrt(2000)
+
+
+def test_every_window_is_as_likely_as_every_other():
+    stream = build()
+    windows = [stream[item] for item in range(DRAWS)]
+    assert {window.length for window in windows} == {4}
+    counts = Counter((window.contig, window.start) for window in windows)
+    assert sorted(counts) == sorted(PLACES)
+    assert chi_square(counts.values(), DRAWS / len(PLACES)) < CHI_SQUARE_11
+
+
+@given(
+    ends=st.lists(st.tuples(st.integers(0, 50), st.integers(1, 30)), min_size=1, max_size=4),
+    final=st.integers(2, 29),
+    item=st.integers(0, 10**18),
+)
+def test_no_window_crosses_the_end_of_its_region(ends, final, item):
+    regions = [Interval(f"c{i}", start, start + length) for i, (start, length) in enumerate(ends)]
+    if max(region.length for region in regions) <= final:
+        with pytest.raises(InputError, match=f"windows of {final} bp need a training region of"):
+            build(regions, final=final)
+        return
+    window = build(regions, final=final, initial=2)[item]
+    assert any(region.contains(window) for region in regions)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.25, 0.5, 1.0])
+def test_share_of_the_reverse_strand(fraction):
+    stream = build(reverse_fraction=fraction)
+    windows = [stream[item] for item in range(DRAWS)]
+    deviation = math.sqrt(fraction * (1 - fraction) / DRAWS)
+    for half in (PLACES[:6], PLACES[6:]):
+        strands = [w.strand is Strand.REVERSE for w in windows if (w.contig, w.start) in half]
+        assert np.mean(strands) == pytest.approx(fraction, abs=6 * deviation)
+
+
+def test_strand_does_not_move_the_window():
+    forward, reverse = build(reverse_fraction=0.0), build(reverse_fraction=1.0)
+    assert [reverse[i].reverse_complement() for i in range(100)] == [forward[i] for i in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "lengths"),
+    [
+        (LengthSchedule(final=1000), {0: 1000, 10**9: 1000}),
+        (
+            LengthSchedule(final=1000, initial=64, steps_per_length=10),
+            {0: 64, 9: 64, 10: 128, 19: 128, 20: 256, 30: 512, 39: 512, 40: 1000, 10**12: 1000},
+        ),
+        (LengthSchedule(final=8, initial=2, steps_per_length=1), {0: 2, 1: 4, 2: 8, 3: 8}),
+        (LengthSchedule(final=7, initial=7, steps_per_length=3), {0: 7, 2: 7, 3: 7}),
+    ],
+    ids=["fixed", "doubled", "every step", "no warm-up"],
+)
+def test_length_is_a_function_of_the_step(schedule, lengths):
+    assert {step: schedule.at(step) for step in lengths} == lengths
+
+
+def test_windows_have_the_length_of_their_step():
+    # Steps of 4 items; the length doubles every 2 steps: 2, 4, then 5.
+    stream = build([Interval("one", 0, 100)], final=5, initial=2)
+    assert [stream[item].length for item in range(20)] == [3] * 8 + [5] * 8 + [6] * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"final": 1}, r"2 <= 1 \(initial\) <= 1 \(final\)"),
+        ({"final": 8, "initial": 1}, r"2 <= 1 \(initial\)"),
+        ({"final": 8, "initial": 0}, r"2 <= 0 \(initial\)"),
+        ({"final": 8, "initial": 9}, r"9 \(initial\) <= 8 \(final\)"),
+        ({"final": 8, "steps_per_length": 0}, "steps_per_length must be at least 1, got 0"),
+    ],
+    ids=["too short", "short start", "zero start", "long start", "no steps"],
+)
+def test_impossible_schedule_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        LengthSchedule(**options)
+
+
+@pytest.mark.parametrize(
+    ("regions", "longest"), [([], 0), ([Interval("one", 0, 8), Interval("two", 3, 10)], 8)]
+)
+def test_windows_longer_than_every_region_are_refused(regions, longest):
+    with pytest.raises(
+        InputError, match=f"windows of 8 bp need .* at least 9 bp, the longest has {longest};"
+    ):
+        build(regions, final=8)
+
+
+def test_region_of_one_window_is_long_enough():
+    assert build([Interval("one", 2, 11)], final=8, reverse_fraction=0.0)[0] == Interval("one", 2, 11)
+
+
+def batches(sampler, number):
+    return list(islice(sampler, number))
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2, 3])
+@pytest.mark.parametrize("num_batches", [1, 2, 4])
+@pytest.mark.parametrize("first_step", [0, 1, 17])
+def test_ranks_and_accumulation_divide_every_step_exactly(num_ranks, num_batches, first_step):
+    batch_size = 24 // (num_ranks * num_batches)
+    steps = [
+        [
+            item
+            for rank in range(num_ranks)
+            for batch in batches(
+                CounterSampler(
+                    batch_size=batch_size,
+                    num_batches=num_batches,
+                    first_step=first_step,
+                    rank=rank,
+                    num_ranks=num_ranks,
+                ),
+                3 * num_batches,
+            )[step * num_batches : (step + 1) * num_batches]
+            for item in batch
+        ]
+        for step in range(3)
+    ]
+    for number, items in enumerate(steps, start=first_step):
+        assert sorted(items) == list(range(24 * number, 24 * (number + 1)))
+
+
+@pytest.mark.parametrize("num_ranks", [1, 3])
+@pytest.mark.parametrize("num_batches", [1, 2])
+def test_sampler_goes_on_where_an_unbroken_one_would(num_ranks, num_batches):
+    for rank in range(num_ranks):
+        options = {"batch_size": 2, "num_batches": num_batches, "rank": rank, "num_ranks": num_ranks}
+        unbroken = batches(CounterSampler(**options), 10 * num_batches)
+        for step in range(10):
+            left = (10 - step) * num_batches
+            resumed = batches(CounterSampler(**options, first_step=step), left)
+            assert resumed == unbroken[step * num_batches :]
+
+
+def test_one_rank_takes_the_items_in_order():
+    taken = [item for batch in batches(CounterSampler(batch_size=3), 20) for item in batch]
+    assert all(after == before + 1 for before, after in pairwise([-1, *taken]))
