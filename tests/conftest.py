@@ -8,6 +8,9 @@ import pytest
 
 import tests.typecheck as typecheck
 
+# As the console command does, and before PyTorch is loaded: threads that spin starve each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Before anything imports the package: shapes and types are checked in tests and nowhere else.
 jaxtyping.install_import_hook("hyenadna_kit", f"{typecheck.__name__}.{typecheck.check.__name__}")
 

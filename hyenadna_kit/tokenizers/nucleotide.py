@@ -68,12 +68,13 @@ class NucleotideTokenizer:
         Raises:
             InputError: A character is no nucleotide code; it is named with its position.
         """
-        raw = _ascii(sequence) if isinstance(sequence, str) else sequence
+        # Every character past ASCII becomes "?", which is no nucleotide code either.
+        raw = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
         tokens = np.frombuffer(raw.translate(self._encode_table), dtype=np.uint8)
         if self.config.other_bases == "N" and tokens.size and tokens.max() == _INVALID:
             position = int(np.argmax(tokens == _INVALID))
             raise InputError(
-                f"character {chr(raw[position])!r} at position {position} is not a nucleotide code "
+                f"character {_character(sequence, position)!r} at position {position} is not a nucleotide code "
                 f"(IUPAC letters {BASES}U{AMBIGUOUS} in either case)"
             )
         return tokens
@@ -88,9 +89,9 @@ class NucleotideTokenizer:
             special_tokens: ``none``; ``sep`` as the -hf tokenizer and the pretraining loader;
                 ``cls_sep`` as the standalone tokenizer.
         """
-        before = [CLS] if special_tokens == "cls_sep" else []
-        after = [] if special_tokens == "none" else [SEP]
-        return np.concatenate([before, self.encode(sequence), after]).astype(np.uint8)
+        before = bytes([CLS] if special_tokens == "cls_sep" else [])
+        after = bytes([] if special_tokens == "none" else [SEP])
+        return np.frombuffer(before + self.encode(sequence).tobytes() + after, dtype=np.uint8)
 
     def decode(self, tokens: Iterable[int] | NDArray[np.integer]) -> str:
         """Return the bases; special tokens are written in brackets (``[SEP]``).
@@ -137,14 +138,8 @@ def reverse_complement_tokens(tokens: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _COMPLEMENT[tokens[..., ::-1]]
 
 
-def _ascii(sequence: str) -> bytes:
-    try:
-        return sequence.encode("ascii")
-    except UnicodeEncodeError as error:
-        character = sequence[error.start]
-        raise InputError(
-            f"character {character!r} at position {error.start} is not a nucleotide code"
-        ) from None
+def _character(sequence: str | bytes, position: int) -> str:
+    return sequence[position] if isinstance(sequence, str) else chr(sequence[position])
 
 
 def _encode_table(other_bases: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from hyenadna_kit.tokenizers.nucleotide import FIRST_BASE, LAST_BASE
 from hyenadna_kit.windows.layout import TiledWindow
 
 
+@runtime_checkable
 class Windows(Protocol):
     """Windows by number: a list, or a :class:`~hyenadna_kit.windows.stream.CounterStream`."""
 

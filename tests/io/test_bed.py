@@ -47,7 +47,8 @@ def test_line_is_read(tmp_path, line, interval):
 
 
 def test_order_is_that_of_the_file_and_other_lines_are_passed_over(tmp_path):
-    text = 'browser position chr7:1-9\ntrack name="a b"\n#comment\n\nb\t3\t4\n  \n# x\na\t1\t2\ntrack\tx=y\nb\t3\t4'
+    headers = 'browser position chr7:1-9\ntrack name="a b"\n#comment\n\n'
+    text = headers + "b\t3\t4\n  \n# x\na\t1\t2\ntrack\tx=y\nb\t3\t4"
     assert read(tmp_path, text) == [Interval("b", 3, 4), Interval("a", 1, 2), Interval("b", 3, 4)]
 
 

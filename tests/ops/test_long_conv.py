@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hyenadna_kit.errors import BackendUnavailableError
+from hyenadna_kit.ops.backends import Backend
 from hyenadna_kit.ops.long_conv import BACKENDS, long_conv
 from hyenadna_kit.ops.long_conv.eager import fast_fft_length
 
@@ -102,6 +103,18 @@ def test_absent_taps_are_zero_and_taps_beyond_the_length_have_no_effect(backend,
     inputs = draw(40, taps)
     for name, found, expected in zip(NAMES, evaluate(backend.name, inputs), direct(*inputs), strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13, err_msg=name)
+
+
+def test_backend_is_given_no_more_taps_than_positions(monkeypatch):
+    seen = []
+
+    def spy(signal, filters, skip):
+        seen.append(tuple(filters.shape))
+        return signal
+
+    monkeypatch.setattr("hyenadna_kit.ops.long_conv.BACKENDS", (Backend(name="spy", function=spy),))
+    long_conv(*draw(40, 300)[:3])
+    assert seen == [(3, 40)]
 
 
 @pytest.mark.parametrize("position", [0, 1, 31, 99])
