@@ -74,7 +74,7 @@ class NucleotideTokenizer:
         if self.config.other_bases == "N" and tokens.size and tokens.max() == _INVALID:
             position = int(np.argmax(tokens == _INVALID))
             raise InputError(
-                f"character {_character(sequence, position)!r} at position {position} is not a nucleotide code "
+                f"character {_character(sequence, position)!r} at position {position} is no nucleotide code "
                 f"(IUPAC letters {BASES}U{AMBIGUOUS} in either case)"
             )
         return tokens
