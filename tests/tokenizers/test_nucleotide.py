@@ -98,7 +98,7 @@ def test_bases_are_read_in_any_case(tokenizer, sequence, expected):
 def test_other_characters_are_named_with_their_place(tokenizer, sequence, character, position):
     with pytest.raises(InputError) as caught:
         tokenizer.encode(sequence)
-    assert f"character {character} at position {position} is not a nucleotide code" in str(caught.value)
+    assert f"character {character} at position {position} is no nucleotide code" in str(caught.value)
 
 
 @given(st.text("ACGTN"))
