@@ -65,7 +65,7 @@ class MetricsLog(Callback):
             bits = float(trainer.callback_metrics["validation_bits_per_base"])
             self._append(step=trainer.global_step, validation_bits_per_base=bits)
 
-    def _append(self, **row: float) -> None:
+    def _append(self, **row: Any) -> None:
         with self._path.open("a") as handle:
             handle.write(json.dumps(row) + "\n")
 

@@ -125,7 +125,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     return dict(record)
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
+def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a metrics file; a last line that a kill cut short is left out."""
     if not path.exists():
         return []

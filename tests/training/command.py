@@ -1,0 +1,167 @@
+"""Run ``hyenadna-kit`` in processes of their own that start at once, and make them stop half way.
+
+A fork server has imported what is heavy; every process is a fork of it, with its own output files. A
+fault is what happens to a process: it is prepared before the command runs, inside the process.
+"""
+
+import io
+import os
+import signal
+import sys
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+SECONDS = 120  # more than any of these commands takes on a busy machine
+
+CONTEXT = get_context("forkserver")
+CONTEXT.set_forkserver_preload(["hyenadna_kit.cli", "hyenadna_kit.training.pretrain"])
+
+
+class Finished(NamedTuple):
+    """What a process left."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Running:
+    """A process that runs a command."""
+
+    def __init__(self, words, folder, fault=None):
+        self._files = [folder / "stdout.txt", folder / "stderr.txt"]
+        self.process = CONTEXT.Process(target=_run, args=(words, self._files, fault))
+        self.process.start()
+
+    def wait(self):
+        self.process.join(SECONDS)
+        assert self.process.exitcode is not None, "the command hangs"
+        return Finished(self.process.exitcode, *(path.read_text() for path in self._files))
+
+
+def run(words, folder, fault=None):
+    """Run a command to its end."""
+    return Running(words, folder, fault).wait()
+
+
+def _run(words, files, fault):
+    for descriptor, path in enumerate(files, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    import torch
+
+    from hyenadna_kit import cli
+
+    torch.set_num_threads(1)
+    if fault is not None:
+        fault()
+    sys.exit(cli.main(words))
+
+
+def _replace(owner, name, make):
+    setattr(owner, name, make(getattr(owner, name)))
+
+
+def _training_module():
+    from hyenadna_kit.training.module import TrainingModule
+
+    return TrainingModule
+
+
+def signal_in_step(number, step, *, batch=0, to_group=False):
+    """Send a signal to the process in batch ``batch`` of the step after ``step`` steps."""
+    if to_group:
+        os.setsid()
+
+    def make(original):
+        def training_step(self, inputs, batch_idx):
+            within = batch_idx % self.trainer.accumulate_grad_batches
+            if (self.trainer.global_step, within) == (step, batch):
+                os.killpg(0, number) if to_group else os.kill(os.getpid(), number)
+            return original(self, inputs, batch_idx)
+
+        return training_step
+
+    _replace(_training_module(), "training_step", make)
+
+
+def signal_in_validation(number, step):
+    """Send a signal in the second batch of the validation after ``step`` steps."""
+
+    def make(original):
+        def validation_step(self, inputs, batch_idx):
+            if self.trainer.global_step == step and batch_idx == 1:
+                os.kill(os.getpid(), number)
+            return original(self, inputs, batch_idx)
+
+        return validation_step
+
+    _replace(_training_module(), "validation_step", make)
+
+
+def kill_after_checkpoint(count):
+    """Kill the process right after checkpoint number ``count``."""
+    from hyenadna_kit.training.checkpoint_io import AtomicCheckpointIO
+
+    saved = []
+
+    def make(original):
+        def save_checkpoint(self, *arguments):
+            original(self, *arguments)
+            saved.append(None)
+            if len(saved) == count:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return save_checkpoint
+
+    _replace(AtomicCheckpointIO, "save_checkpoint", make)
+
+
+def kill_within_checkpoint(count):
+    """Kill the process when half of checkpoint number ``count`` is on disk."""
+    import torch
+
+    written = []
+
+    def make(original):
+        def save(content, path):
+            written.append(None)
+            if len(written) < count:
+                original(content, path)
+                return
+            buffer = io.BytesIO()
+            original(content, buffer)
+            Path(path).write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        return save
+
+    _replace(torch, "save", make)
+
+
+def kill_before_model():
+    """Kill the process after the last step, before it writes the model."""
+    from hyenadna_kit.model import HyenaDNA
+
+    _replace(HyenaDNA, "save_pretrained", lambda _: lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def kill_before_tokenizer():
+    """Kill the process between the weights and the last file of the model."""
+    from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
+
+    _replace(
+        NucleotideTokenizer, "save_pretrained", lambda _: lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    )
+
+
+def wait_shortly():
+    """Refuse a folder in which another process trains sooner than a user's process does."""
+    from hyenadna_kit.training import pretrain
+
+    pretrain._ORPHANS_SECONDS = 0.2
+
+
+kill_in_step = partial(signal_in_step, signal.SIGKILL)
+kill_in_validation = partial(signal_in_validation, signal.SIGKILL)
