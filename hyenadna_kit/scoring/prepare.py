@@ -5,6 +5,9 @@ needed, so that a worker starts fast.
 """
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -116,7 +119,18 @@ def prepare_sites(
 
 
 def _adopt(preparation: Preparation) -> None:
+    """Begin in a new process; Ctrl-C is for the parent, which ends the others in its own time."""
     _ADOPTED.append(preparation)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End when the parent does: one that is killed tells nobody, and the others would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _adopted_alleles(sites: Sequence[Site]) -> list[list[PreparedAllele]]:

@@ -41,9 +41,12 @@ def scored(data, model, tmp_path_factory):
     out = tmp_path_factory.mktemp("real") / "out.vcf.gz"
     scorer = VariantScorer(model, PLACEMENT, batch_size=64)
     genome = Fasta(data / "human/grch37_chr20_1-2Mb.fa")
-    jaxtyping.config.update("jaxtyping_disable", True)  # noqa: FBT003 - half a million checks take a minute
-    report = score_vcf(scorer, genome, data / "human/grch37_chr20_1-2Mb.vcf.gz", out)
-    jaxtyping.config.update("jaxtyping_disable", False)  # noqa: FBT003 - as above
+    # Millions of checked calls would take a minute.
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        report = score_vcf(scorer, genome, data / "human/grch37_chr20_1-2Mb.vcf.gz", out)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
     text = gzip.decompress(out.read_bytes())
     assert out.with_name("out.vcf.gz.tbi").exists()
     return report, [line for line in text.splitlines(keepends=True) if not line.startswith(b"#")]

@@ -107,8 +107,8 @@ def kill_after_checkpoint(count):
     saved = []
 
     def make(original):
-        def save_checkpoint(self, *arguments):
-            original(self, *arguments)
+        def save_checkpoint(self, *arguments, **options):
+            original(self, *arguments, **options)
             saved.append(None)
             if len(saved) == count:
                 os.kill(os.getpid(), signal.SIGKILL)

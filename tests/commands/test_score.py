@@ -1,0 +1,331 @@
+"""The command ``score``: exit statuses, one line for each mistake, pipes, and what a crash leaves."""
+
+import gzip
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from hyenadna_kit import cli
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.commands.score import TOO_FEW_SCORED
+from hyenadna_kit.model import HyenaDNAConfig
+from tests.oracles.vcf import records_by_htslib, without_info, write_bcf, write_bgzip
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+SCRIPT = Path(sys.executable).with_name("hyenadna-kit")
+MAIN = "import sys; from hyenadna_kit.cli import main; sys.exit(main())"
+COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-c", MAIN]
+
+BASES = "".join(random.Random(0).choices("ACGT", k=400))
+HEADER = (
+    "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=400>\n##contig=<ID=chr2>\n"
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+
+
+def record(position, ref=None, alt=None, contig="chr1"):
+    """Return a line; an SNV at a POS where nothing else is said."""
+    ref = ref or BASES[position - 1]
+    return f"{contig}\t{position}\t.\t{ref}\t{alt or other(ref[0])}\t.\tPASS\t."
+
+
+def other(base):
+    return "ACGT"["ACGT".index(base) - 1]
+
+
+SNVS = [record(position) for position in range(40, 360, 2)]
+
+
+class Folder:
+    """A model, a genome, and commands that read them."""
+
+    def __init__(self, path, model):
+        self.path = path
+        self.model = model
+        self.genome = path / "genome.fa"
+        self.genome.write_text(f">chr1\n{BASES}\n")
+        self.out = path / "out.vcf"
+
+    def write(self, lines, name="in.vcf"):
+        path = self.path / name
+        text = (HEADER + "".join(f"{line}\n" for line in lines)).encode()
+        {".vcf": Path.write_bytes, ".gz": write_bgzip, ".bcf": write_bcf}[path.suffix](path, text)
+        return path
+
+    def words(self, vcf, *more, out=None):
+        words = [
+            "--model",
+            self.model,
+            "--genome",
+            self.genome,
+            "--vcf",
+            vcf,
+            "--out",
+            out or self.out,
+            *more,
+        ]
+        return ["score", *map(str, words)]
+
+    def run(self, vcf, *more, out=None):
+        return cli.main(self.words(vcf, *more, out=out))
+
+    def start(self, vcf, *more, out=None, stdin=b""):
+        return subprocess.run(
+            [*COMMAND, *self.words(vcf, *more, out=out)],
+            env=ENVIRONMENT,
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Return the folder of a small model with a context of 32."""
+    folder = tmp_path_factory.mktemp("model")
+    mixer = HyenaConfig(filter=FilterConfig(filter_order=8))
+    backbone = BackboneConfig(d_model=16, num_layers=1, d_inner=16, context_length=32, mixer=mixer)
+    model = HyenaDNAConfig(backbone=backbone).build()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(0.4 * torch.randn(parameter.shape, generator=generator))
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, model):
+    return Folder(tmp_path, model)
+
+
+def records(text):
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def statuses(path):
+    return [line.split("HK_STATUS=")[1] for line in records(path.read_text())]
+
+
+def test_scored_file_and_a_summary(folder, capsys):
+    lines = [*SNVS, record(100, alt="<DEL>")]
+    assert folder.run(folder.write(lines)) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    progress, *summary = captured.err.splitlines()
+    assert progress.startswith("161 records in ")
+    assert summary == [
+        f"{folder.out}: 161 records, 160 of 161 ALTs scored",
+        "status: PASS 160, SYMBOLIC 1",
+    ]
+    found = records(folder.out.read_text())
+    assert [without_info(line, "HK_") for line in found] == lines
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "window=32,horizon=8,min_left_context=16,placement=grid,strands=+"),
+        (
+            ["--window", "16", "--strands", "reverse"],
+            "window=16,horizon=4,min_left_context=8,placement=grid,strands=-",
+        ),
+        (
+            ["--window", "20", "--horizon", "3", "--min_left_context", "5", "--strands", "both"],
+            "window=20,horizon=3,min_left_context=5,placement=grid,strands=+,-",
+        ),
+        (["--placement", "centred"], "window=32,horizon=8,min_left_context=16,placement=centred,strands=+"),
+    ],
+    ids=["defaults", "shorter", "all", "centred"],
+)
+def test_options_reach_the_header(folder, words, line):
+    assert folder.run(folder.write(SNVS[:1]), *words) == 0
+    assert f"##hyenadna_kit_scorer=<{line}>\n" in folder.out.read_text()
+
+
+def test_batches_and_processes_change_nothing(folder):
+    vcf = folder.write(SNVS)
+    assert folder.run(vcf, "--strands", "both") == 0
+    assert (
+        folder.run(vcf, "--strands", "both", "--batch_size", "5", "--workers", "1", out=folder.path / "b.vcf")
+        == 0
+    )
+    one, other_one = records(folder.out.read_text()), records((folder.path / "b.vcf").read_text())
+    assert [re.sub(r"HK_(DELTA_LL|LLR)=[^;]*", "", line) for line in one] == [
+        re.sub(r"HK_(DELTA_LL|LLR)=[^;]*", "", line) for line in other_one
+    ]
+    assert deltas(one) == pytest.approx(deltas(other_one), rel=1e-5, abs=1e-6)
+
+
+def deltas(lines):
+    return [float(line.split("HK_DELTA_LL=")[1].split(";")[0]) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--window", "0"], "window of 0 bp"),
+        (["--window", "-5"], "window of -5 bp"),
+        (["--window", "16", "--horizon", "9"], "min_left_context 8 and horizon 9"),
+        (["--horizon", "0"], "at least 1, got 16 and 0"),
+        (["--placement", "centred", "--min_left_context", "17"], "beyond 16, got 8 and 17"),
+        (["--batch_size", "0"], "batch_size must be at least 1, got 0"),
+        (["--workers", "-1"], "num_workers must be 0 or more, got -1"),
+        (["--max_unscored", "50"], "--max_unscored is a share between 0 and 1, got 50"),
+        (["--max_unscored", "-0.1"], "--max_unscored is a share between 0 and 1, got -0.1"),
+        (["--out", "scores.txt"], "scores.txt must end in .vcf, .vcf.gz, .bcf"),
+        (["--vcf", "absent.vcf"], "cannot read absent.vcf"),
+        (["--genome", "absent.fa"], "genome absent.fa is neither"),
+        (["--model", "absent"], "absent"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_mistake_is_one_line_with_its_value_and_writes_nothing(folder, capsys, monkeypatch, words, message):
+    monkeypatch.chdir(folder.path)
+    vcf = folder.write(SNVS[:2])
+    before = sorted(folder.path.iterdir())
+    defaults = {"--model": folder.model, "--genome": folder.genome, "--vcf": vcf, "--out": folder.out}
+    given = defaults | dict(zip(words[::2], words[1::2], strict=True))
+    assert cli.main(["score", *(str(word) for pair in given.items() for word in pair)]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("hyenadna-kit score: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert captured.out == ""
+    assert sorted(folder.path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("num_missing", "words", "status"),
+    [
+        (0, [], 0),
+        (2, [], 0),  # half of them, which is allowed
+        (3, [], TOO_FEW_SCORED),
+        (3, ["--max_unscored", "0.75"], 0),
+        (1, ["--max_unscored", "0"], TOO_FEW_SCORED),
+        (0, ["--max_unscored", "0"], 0),
+        (4, ["--max_unscored", "1"], 0),
+    ],
+)
+def test_too_few_scores_have_an_exit_status_of_their_own(folder, capsys, num_missing, words, status):
+    lines = SNVS[: 4 - num_missing] + [record(7, alt="<DEL>")] * num_missing
+    assert folder.run(folder.write(lines), *words) == status
+    assert len(records(folder.out.read_text())) == 4
+    assert ("have no score" in capsys.readouterr().err) == (status == 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([record(position, "A", "C", "20") for position in range(1, 51)], "NO_CONTIG 50"),
+        (
+            [record(position, other(BASES[position - 1]), BASES[position - 1]) for position in range(1, 51)],
+            "REF_MISMATCH 50",
+        ),
+    ],
+    ids=["contigs", "bases"],
+)
+def test_vcf_of_another_genome_comes_out_whole_with_a_clear_line(folder, capsys, lines, reason):
+    vcf = folder.write(lines)
+    assert folder.run(vcf) == TOO_FEW_SCORED == 3
+    *_, status_line, complaint = capsys.readouterr().err.splitlines()
+    assert status_line == f"status: {reason}"
+    assert complaint == (
+        f"hyenadna-kit score: 100.0% of the ALTs in {vcf} have no score, more than --max_unscored 0.5; is "
+        f"{folder.genome} its reference? All records are in {folder.out}, with the reasons in HK_STATUS"
+    )
+    found = records(folder.out.read_text())
+    assert [without_info(line, "HK_") for line in found] == lines
+    assert statuses(folder.out) == [reason.split()[0]] * 50
+
+
+def test_mismatch_is_an_error_where_it_must_be(folder, capsys):
+    vcf = folder.write([*SNVS, record(370, other(BASES[369]))])
+    before = sorted(folder.path.iterdir())
+    assert folder.run(vcf, "--on_ref_mismatch", "error") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{vcf}, record 161 (chr1:370): REF '{other(BASES[369])}'" in error
+    assert sorted(folder.path.iterdir()) == before
+
+
+def test_mismatch_is_swapped_where_it_may_be(folder):
+    vcf = folder.write([record(100, other(BASES[99]), BASES[99])])
+    assert folder.run(vcf, "--on_ref_mismatch", "swap") == 0
+    assert statuses(folder.out) == ["REF_MISMATCH|PASS"]
+
+
+def test_missing_index_is_told_with_its_reason(folder, capsys):
+    assert folder.run(folder.write(SNVS[::-1]), out=folder.path / "out.vcf.gz") == 0
+    assert "no index: record 2 (chr1:356) is out of order" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["in.vcf", "in.vcf.gz", "in.bcf"])
+def test_standard_input_goes_to_standard_output(folder, name):
+    lines = [*SNVS[:20], record(399, alt="<DEL>")]
+    vcf = folder.write(lines, name)
+    piped = folder.start("-", out="-", stdin=vcf.read_bytes())
+    assert piped.returncode == 0, piped.stderr
+    assert folder.run(folder.write(lines, "plain.vcf")) == 0
+    (folder.path / "piped.vcf").write_bytes(piped.stdout)
+    assert records_by_htslib(folder.path / "piped.vcf") == records_by_htslib(folder.out)
+    assert piped.stderr.decode().splitlines()[1] == "-: 21 records, 20 of 21 ALTs scored"
+
+
+@pytest.mark.dist
+def test_other_processes_work_from_the_console(folder):
+    finished = folder.start(folder.write(SNVS), "--workers", "2")
+    assert finished.returncode == 0, finished.stderr
+    assert folder.run(folder.path / "in.vcf", out=folder.path / "alone.vcf") == 0
+    assert deltas(records(folder.out.read_text())) == pytest.approx(
+        deltas(records((folder.path / "alone.vcf").read_text())), rel=1e-5, abs=1e-6
+    )
+
+
+def test_truncated_input_is_one_line_and_leaves_an_older_output(folder):
+    vcf = folder.write(SNVS * 20, "in.vcf.gz")
+    vcf.write_bytes(vcf.read_bytes()[: vcf.stat().st_size * 3 // 4])
+    folder.out.write_text("older")
+    before = sorted(folder.path.iterdir())
+    finished = folder.start(vcf, "--workers", "1")
+    assert finished.returncode == 1
+    error = finished.stderr.decode()
+    assert error.count("\n") == 1
+    assert re.match(
+        rf"hyenadna-kit score: {re.escape(str(vcf))}: damaged after record \d+: .*truncated", error
+    )
+    assert folder.out.read_text() == "older"
+    assert sorted(folder.path.iterdir()) == before
+
+
+@pytest.mark.kill
+def test_killed_run_leaves_nothing_under_the_final_name(folder):
+    vcf = folder.write(SNVS * 200)
+    process = subprocess.Popen(
+        [*COMMAND, *folder.words(vcf, out=folder.path / "out.vcf.gz")],
+        env=ENVIRONMENT,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    try:
+        while not any(path.stat().st_size for path in folder.path.glob(".*.tmp.out.vcf.gz")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == -9
+    assert not list(folder.path.glob("out.vcf.gz*"))
+    assert folder.run(folder.write(SNVS), out=folder.path / "out.vcf.gz") == 0
+    assert len(records(gzip.decompress((folder.path / "out.vcf.gz").read_bytes()).decode())) == len(SNVS)
