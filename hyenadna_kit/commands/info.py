@@ -29,7 +29,8 @@ def run(options: InfoOptions) -> int:
     from hyenadna_kit.checkpoint import CONFIG_NAME
 
     is_model = (Path(options.path) / CONFIG_NAME).exists()
-    for name, value in _model_facts(options.path) if is_model else _genome_facts(options.path):
+    facts = _model_facts(options.path) if is_model else _genome_facts(options.path)
+    for name, value in list(facts):  # all or none: the last may show that the folder is damaged
         print(f"{name:<40}{value}")
     return 0
 

@@ -69,5 +69,6 @@ def evaluate(
             )
             for region in regions
         ]
-        baselines = markov_bits_per_base([genome.tokens(region) for region in train_regions], test)
+        train = [genome.tokens(region) for region in train_regions]
+        baselines = markov_bits_per_base(train, test, DEFAULT_ORDERS)
     return Evaluation(sums, baselines)

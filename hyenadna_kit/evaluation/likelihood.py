@@ -117,15 +117,11 @@ def reported(stretches: Iterable[Stretch], on_progress: Callable[[int], None] | 
         yield stretch
 
 
-@torch.inference_mode()
 def _stretches(
     model: HyenaDNA, genome: Genome, batch: Sequence[tuple[int, TiledWindow]]
 ) -> Iterator[Stretch]:
     tokens = np.stack([genome.tokens(tile.window) for _, tile in batch])
-    windows = torch.from_numpy(tokens).to(next(model.parameters()).device)
-    logits = model(windows[:, :-1]).logits
-    log_probs = next_token_log_probs(logits, windows[:, 1:]).float().cpu().numpy()
-    entropy = next_token_entropy(logits).float().cpu().numpy()
+    log_probs, entropy = _predict(model, tokens)
     for row, (index, tile) in enumerate(batch):
         span = slice(*tile.label_span)
         bases = tokens[row, 1:][span]
@@ -137,3 +133,12 @@ def _stretches(
             )
         likelihood = np.where(counted, log_probs[row, span], np.float32(np.nan))
         yield Stretch(index, tile.scored, bases, likelihood, entropy[row, span])
+
+
+@torch.inference_mode()
+def _predict(model: HyenaDNA, tokens: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return log-likelihood and entropy of what follows each token but the last of every row."""
+    windows = torch.from_numpy(tokens).to(next(model.parameters()).device)
+    logits = model(windows[:, :-1]).logits
+    log_probs = next_token_log_probs(logits, windows[:, 1:].long())
+    return log_probs.float().cpu().numpy(), next_token_entropy(logits).float().cpu().numpy()

@@ -7,8 +7,8 @@ all.
 import gzip
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def _write_bedgraphs(path: Path, suffix: str, stretches: Iterable[Stretch]) -> I
             yield stretch
 
 
-def _write_bedgraph(handle: TextIO, stretch: Stretch, values: NDArray[np.float32]) -> None:
+def _write_bedgraph(handle: TextIOWrapper, stretch: Stretch, values: NDArray[np.float32]) -> None:
     contig, start = stretch.interval.contig, stretch.interval.start
     handle.writelines(f"{contig}\t{start + i}\t{start + i + 1}\t{values[i]:.6g}\n" for i in _counted(stretch))
 
@@ -76,9 +76,9 @@ def _counted(stretch: Stretch) -> list[int]:
 
 
 @contextmanager
-def _text_file(path: Path) -> Iterator[TextIO]:
-    with (
-        atomic_file(path) as temporary,
-        gzip.open(temporary, "wt") if path.suffix == ".gz" else temporary.open("w") as handle,
-    ):
-        yield handle
+def _text_file(path: Path) -> Iterator[TextIOWrapper]:
+    with atomic_file(path) as temporary, temporary.open("wb") as raw:
+        # Without a name and a time in the header equal tracks are equal files.
+        packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
+        with TextIOWrapper(packed) as handle:
+            yield handle

@@ -80,7 +80,8 @@ def refuse_overlap(regions: Sequence[Interval], others: Sequence[Interval], mess
 
 
 def _parse(region: str, genome: Genome) -> Interval:
-    contig = genome.names.find(region)
+    names = genome.names
+    contig = names.find(region) if ":" in region else names.resolve(region, str(genome.path))
     if contig is not None:
         return Interval(contig, 0, genome.contigs[contig])
     return check_inside(Interval.from_region(region), genome, "region")

@@ -188,7 +188,8 @@ def _count(report: ScoringReport, alleles: Sequence[_ScoredAllele]) -> None:
 
 def _provenance(scorer: VariantScorer, genome: Genome) -> list[str]:
     placement, parameter = scorer.placement, next(scorer.model.parameters())
-    strands = ",".join(strand.value for strand in scorer.strands)
+    # htslib drops the whole line over a comma in a value.
+    strands = "both" if len(scorer.strands) > 1 else scorer.strands[0].name.lower()
     return [
         f"##hyenadna_kit_version={version('hyenadna_kit')}",
         f"##hyenadna_kit_model_sha256={scorer.model.fingerprint()}",

@@ -1,14 +1,15 @@
 """The command ``score``: exit statuses, one line for each mistake, pipes, and what a crash leaves."""
 
-import gzip
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pysam
 import pytest
 import torch
 
@@ -135,22 +136,27 @@ def test_scored_file_and_a_summary(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ([], "window=32,horizon=8,min_left_context=16,placement=grid,strands=+"),
+        ([], "window=32,horizon=8,min_left_context=16,placement=grid,strands=forward"),
         (
             ["--window", "16", "--strands", "reverse"],
-            "window=16,horizon=4,min_left_context=8,placement=grid,strands=-",
+            "window=16,horizon=4,min_left_context=8,placement=grid,strands=reverse",
         ),
         (
             ["--window", "20", "--horizon", "3", "--min_left_context", "5", "--strands", "both"],
-            "window=20,horizon=3,min_left_context=5,placement=grid,strands=+,-",
+            "window=20,horizon=3,min_left_context=5,placement=grid,strands=both",
         ),
-        (["--placement", "centred"], "window=32,horizon=8,min_left_context=16,placement=centred,strands=+"),
+        (
+            ["--placement", "centred"],
+            "window=32,horizon=8,min_left_context=16,placement=centred,strands=forward",
+        ),
     ],
     ids=["defaults", "shorter", "all", "centred"],
 )
 def test_options_reach_the_header(folder, words, line):
     assert folder.run(folder.write(SNVS[:1]), *words) == 0
     assert f"##hyenadna_kit_scorer=<{line}>\n" in folder.out.read_text()
+    with pysam.VariantFile(str(folder.out)) as handle:
+        assert f"##hyenadna_kit_scorer=<{line}>\n" in str(handle.header)
 
 
 def test_batches_and_processes_change_nothing(folder):
@@ -308,24 +314,63 @@ def test_truncated_input_is_one_line_and_leaves_an_older_output(folder):
     assert sorted(folder.path.iterdir()) == before
 
 
-@pytest.mark.kill
-def test_killed_run_leaves_nothing_under_the_final_name(folder):
+def start_long(folder):
+    """Start scoring 32,000 records with one process beside; return when some are written."""
     vcf = folder.write(SNVS * 200)
     process = subprocess.Popen(
-        [*COMMAND, *folder.words(vcf, out=folder.path / "out.vcf.gz")],
+        [*COMMAND, *folder.words(vcf, "--workers", "1")],
         env=ENVIRONMENT,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
+    # The first bytes are on disk when the buffer is full: after the header and some records.
+    wait_for(lambda: process.poll() is not None or any(size > 0 for size in temporary_sizes(folder)))
+    assert process.poll() is None
+    return process
+
+
+def temporary_sizes(folder):
+    return [path.stat().st_size for path in folder.path.glob(".*.tmp.out.vcf")]
+
+
+def wait_for(holds):
     deadline = time.monotonic() + 60
-    try:
-        while not any(path.stat().st_size for path in folder.path.glob(".*.tmp.out.vcf.gz")):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == -9
-    assert not list(folder.path.glob("out.vcf.gz*"))
-    assert folder.run(folder.write(SNVS), out=folder.path / "out.vcf.gz") == 0
-    assert len(records(gzip.decompress((folder.path / "out.vcf.gz").read_bytes()).decode())) == len(SNVS)
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def processes():
+    """Return the running processes and their parents."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
+
+
+def children(pid):
+    return {child for child, parent in processes().items() if parent == pid}
+
+
+@pytest.mark.kill
+def test_killed_run_leaves_nothing_under_the_final_name_and_no_process(folder):
+    process = start_long(folder)
+    others = children(process.pid)
+    assert others
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    wait_for(lambda: not others & processes().keys())
+    process.stderr.close()
+    assert not folder.out.exists()
+    assert folder.run(folder.write(SNVS)) == 0
+    assert len(records(folder.out.read_text())) == len(SNVS)
+
+
+@pytest.mark.kill
+def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(folder):
+    process = start_long(folder)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=60)[1] == b"hyenadna-kit: interrupted\n"
+    assert process.returncode == 130
+    assert sorted(path.name for path in folder.path.iterdir()) == ["genome.fa", "in.vcf"]

@@ -41,8 +41,9 @@ def test_region_is_an_interval_under_the_genomes_own_name(genome, region, interv
         ("chr1:2-11", InputError, "chr1:2-11 must hold a base and end inside contig 'chr1', which has 10 bp"),
         ("chr1:5", InputError, "'chr1:5' is not CONTIG:START-END"),
         ("chr2:1-5", ContigNotFoundError, r"'chr2' is not in .*g\.fa; it has chr1, plain, a:1-3"),
+        ("chr2", ContigNotFoundError, r"'chr2' is not in .*g\.fa; it has chr1, plain, a:1-3"),
     ],
-    ids=["from 0", "backwards", "past the end", "one position", "unknown contig"],
+    ids=["from 0", "backwards", "past the end", "one position", "unknown contig", "unknown name"],
 )
 def test_wrong_region_is_named(genome, region, error, message):
     with pytest.raises(error, match=message):

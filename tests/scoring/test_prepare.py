@@ -44,6 +44,8 @@ def sites(number):
     [
         (("c", 48, BASES[48], ("T",)), "skip", "PASS"),
         (("c", 3, "T", ("A",)), "skip", "EDGE_PADDED"),
+        (("c", 13, BASES[13], ("T",)), "skip", "EDGE_PADDED"),  # on the forward strand alone
+        (("c", 233, "C", ("T",)), "skip", "EDGE_PADDED"),  # on the reverse strand alone
         (("c", 242, "A", ("T",)), "skip", "EDGE_PADDED"),
         (("short", 5, "C", ("T",)), "skip", "EDGE_PADDED"),
         (("c", 40, BASES[40:73], (BASES[40],)), "skip", "PASS"),  # 32 bases are deleted, a window

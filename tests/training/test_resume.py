@@ -222,5 +222,11 @@ def test_run_from_its_resolved_configuration_is_the_same_run(folder, unbroken, t
 
 def test_workers_change_nothing(folder, unbroken, tmp_path):
     out = tmp_path / "workers"
-    assert command.run(words(folder, out, "--num_workers", "2"), tmp_path).status == 0
+    finished = command.run(words(folder, out, "--num_workers", "2"), tmp_path)
+    assert finished.status == 0
+    assert [line.partition(": validation")[0] for line in finished.err.splitlines()] == [
+        "step 8",
+        "step 16",
+        "step 24",
+    ]
     assert_same_run(out, unbroken)

@@ -1,0 +1,97 @@
+"""What is written and shown beside the steps."""
+
+import json
+import re
+import sys
+
+import pytest
+import torch
+
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.model import HyenaDNAConfig
+from hyenadna_kit.testing import write_toy_genome
+from hyenadna_kit.training import callbacks
+from hyenadna_kit.training.pretrain import pretrain
+from hyenadna_kit.training.pretrain_config import PretrainConfig
+
+MIXER = HyenaConfig(filter=FilterConfig(filter_order=4))
+BACKBONE = BackboneConfig(d_model=8, num_layers=1, context_length=32, mixer=MIXER, embed_dropout=0.0)
+LINE = re.compile(
+    r"step (?P<step>\d+) of 6: (?P<bits>\d\.\d{4}) bits per base, (?P<rate>[\d,]+\.\d) kb/s, "
+    r"(?P<minutes>\d+\.\d) min to go"
+)
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Return a function that trains for 6 steps and gives the rows of its metrics."""
+    fasta = write_toy_genome(tmp_path / "g.fa", length=10_000)
+    torch.set_num_threads(1)
+
+    def call(**options):
+        options = {
+            "batch_size": 2,
+            "validate_every": 4,
+            "validation_bases": 100,
+            "precision": "float32",
+        } | options
+        config = PretrainConfig(
+            genome=str(fasta),
+            out=str(tmp_path / f"run{len(list(tmp_path.iterdir()))}"),
+            model=HyenaDNAConfig(backbone=BACKBONE),
+            max_steps=6,
+            **options,
+        )
+        folder = pretrain(config).folder
+        return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+    return call
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize(("every", "logged"), [(1, [1, 2, 3, 4, 5, 6]), (2, [2, 4, 6]), (4, [4]), (7, [])])
+def test_loss_is_written_once_every_few_steps(train, accumulate, every, logged):
+    rows = train(log_every=every, accumulate_batches=accumulate)
+    assert [row["step"] for row in rows if "bits_per_base" in row] == logged
+    assert [row["step"] for row in rows if "validation_bits_per_base" in row] == [4, 6]
+    assert all(
+        row.keys() == {"step", "bits_per_base", "learning_rate"} for row in rows if "learning_rate" in row
+    )
+
+
+def test_lines_say_where_the_run_is(train, capsys, monkeypatch):
+    monkeypatch.setattr(callbacks, "_SECONDS_BETWEEN_LINES", 0.0)
+    rows = train(log_every=1)
+    lines = capsys.readouterr().err.splitlines()
+    found = [match.groupdict() for line in lines if (match := LINE.fullmatch(line))]
+    assert [int(each["step"]) for each in found] == [1, 2, 3, 4, 5, 6]
+    bits = [row["bits_per_base"] for row in rows if "bits_per_base" in row]
+    assert [float(each["bits"]) for each in found] == pytest.approx(bits, abs=1e-4)
+    validations = [line for line in lines if "validation" in line]
+    assert [line.partition(":")[0] for line in validations] == ["step 4", "step 6"]
+    assert len(lines) == len(found) + len(validations)
+
+
+def test_rate_counts_the_bases_that_were_read(train, capsys, monkeypatch):
+    now = iter(range(1000))
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: float(next(now)))
+    monkeypatch.setattr(callbacks, "_SECONDS_BETWEEN_LINES", 0.0)
+    train()
+    found = [
+        match.groupdict() for line in capsys.readouterr().err.splitlines() if (match := LINE.fullmatch(line))
+    ]
+    # One second a step, each of 2 windows of 32 bases.
+    assert {each["rate"] for each in found} == {"0.1"}
+    assert [each["minutes"] for each in found] == ["0.1", "0.1", "0.1", "0.0", "0.0", "0.0"]
+
+
+def test_terminal_shows_a_bar(train, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "160")
+    train()
+    shown = capsys.readouterr().err
+    assert "0/6" in shown
+    assert "step 6: validation" in shown
+    assert shown.rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in shown  # the cursor is back
