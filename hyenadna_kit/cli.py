@@ -131,3 +131,7 @@ def _help() -> str:
         f"Model DNA at single-nucleotide resolution.\n\ncommands:\n{commands}\n\n"
         f"{PROGRAM} COMMAND --help tells the options of a command; {PROGRAM} --version, the version."
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

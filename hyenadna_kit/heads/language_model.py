@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
@@ -63,7 +63,7 @@ class LanguageModelHead(Head):
 
 
 def next_token_log_probs(
-    logits: Float[Tensor, "batch length vocab"], following: Int[Tensor, "batch length"]
+    logits: Float[Tensor, "batch length vocab"], following: Integer[Tensor, "batch length"]
 ) -> Float[Tensor, "batch length"]:
     """Return ``log p`` in nats of the token that follows each position.
 

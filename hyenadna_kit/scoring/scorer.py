@@ -111,7 +111,7 @@ class VariantScorer:
             tokens = torch.from_numpy(np.stack(windows[first : first + self.batch_size])).to(device)
             with torch.inference_mode():
                 logits = self.model(tokens).logits
-                log_probs = next_token_log_probs(logits[:, :-1], tokens[:, 1:].long())
+                log_probs = next_token_log_probs(logits[:, :-1], tokens[:, 1:])
             yield from log_probs.float().cpu().numpy()
 
 
