@@ -53,6 +53,8 @@ def load_checkpoint(folder: Path, config: Mapping[str, Any]) -> Checkpoint:
     Raises:
         CheckpointError: The weights are missing or damaged, or the configuration is not a mapping.
     """
+    if unknown := sorted(config.keys() - {"format", "config"}):
+        raise CheckpointError(f"{folder / CONFIG_NAME}: unknown key {unknown[0]!r}; known: config, format")
     if not isinstance(config.get("config"), dict):
         raise CheckpointError(f"{folder / CONFIG_NAME} has no configuration under the key 'config'")
     published_to_own = {published: own for own, published in _OWN_TO_PUBLISHED.items()}
@@ -95,7 +97,9 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return dict(load_file(path))
     except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(f"weights {path} are damaged or cut short: {error}") from None
+        raise CheckpointError(
+            f"weights {path} are damaged or cut short: {error}; fetch or copy them again"
+        ) from None
 
 
 def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:

@@ -70,7 +70,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _dispatch(words: Sequence[str]) -> int:
     if not words:
-        return _complain(PROGRAM, f"no command was given\nsee {PROGRAM} --help", MISUSED)
+        return _complain(PROGRAM, f"no command was given; see {PROGRAM} --help", MISUSED)
     name = words[0]
     if name in ("-h", "--help"):
         print(_help())
@@ -93,7 +93,7 @@ def _run(name: str, module: ModuleType, words: Sequence[str]) -> int:
     try:
         options: Any = arguments.parse(program, options_class(module), positional, words)
     except ConfigError as error:
-        return _complain(program, f"{error}\nsee {program} --help", MISUSED)
+        return _complain(program, f"{error} (see {program} --help)", MISUSED)
     try:
         status: int = module.run(options)
     except BrokenPipeError:

@@ -29,5 +29,9 @@ class GenomeStoreError(HyenaDNAKitError, ValueError):
     """A folder is not a genome store, or not the store of the FASTA that was given."""
 
 
+class TrainingError(HyenaDNAKitError, RuntimeError):
+    """Training came to a point from which it cannot go on."""
+
+
 class BackendUnavailableError(HyenaDNAKitError, RuntimeError):
     """A kernel backend was named that cannot run here."""

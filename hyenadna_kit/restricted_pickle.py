@@ -105,7 +105,9 @@ def read_checkpoint_file(path: Path) -> Any:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from None
     except zipfile.BadZipFile as error:
-        raise CheckpointError(f"{path} is cut short or not a PyTorch zip checkpoint: {error}") from None
+        raise CheckpointError(
+            f"{path} is cut short, or no zip as PyTorch has written since 1.6 ({error}); fetch it again"
+        ) from None
     except _DAMAGE as error:
         if isinstance(error, CheckpointError):
             raise

@@ -222,3 +222,8 @@ def test_tensors_that_do_not_fit_are_named(tensors, problems):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
 def test_tensors_of_any_floating_type_fit(dtype):
     check_tensors({name: tensor.to(dtype) for name, tensor in EXPECTED.items()}, EXPECTED, "folder")
+
+
+def test_unknown_key_beside_our_configuration_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="unknown key 'bogus'; known: config, format"):
+        load_checkpoint(tmp_path, {"format": "hyenadna_kit.model/1", "config": {}, "bogus": 1})

@@ -104,13 +104,12 @@ def test_interrupt_ends_with_130(monkeypatch, capsys):
     ],
     ids=["unknown flag", "missing", "bad value", "too many", "unknown command", "no command", "flag"],
 )
-def test_misuse_is_told_in_short_lines_and_ends_with_2(monkeypatch, capsys, words, first):
+def test_misuse_is_told_in_one_line_and_ends_with_2(monkeypatch, capsys, words, first):
     install(monkeypatch, raising(AssertionError("must not run")))
     assert cli.main(words) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == first
-    assert len(lines) <= 2
-    assert all(len(line) < 120 for line in lines)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(first)
+    assert len(line) < 130
 
 
 def test_help_lists_every_command(capsys):

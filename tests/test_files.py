@@ -169,6 +169,32 @@ def test_lock_of_another_target_is_another_lock(tmp_path, holder):
         pass
 
 
+def test_lock_leaves_no_file_behind(tmp_path):
+    with locked(tmp_path / "store"):
+        assert names(tmp_path) == [".store.lock"]
+    assert names(tmp_path) == []
+
+
+def count_up(target, times):
+    for _ in range(times):
+        with locked(target):
+            before = int(target.read_text())
+            time.sleep(0.001)
+            target.write_text(str(before + 1))
+
+
+def test_one_process_at_a_time_holds_a_lock_whose_file_comes_and_goes(tmp_path):
+    target = tmp_path / "count"
+    target.write_text("0")
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=count_up, args=(target, 50)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert target.read_text() == "150"
+
+
 def test_fingerprint_is_the_sha256_of_the_bytes(tmp_path):
     path = tmp_path / "genome"
     path.write_bytes(b"abc")

@@ -62,9 +62,13 @@ def run(options: EvaluateOptions) -> int:
     of_model, named = _regions_of_run(options, genome), parse_regions(options.train_regions, genome)
     if not options.allow_overlap:
         refuse_overlap(
-            regions, of_model, "the model was trained on what it is evaluated on (--allow_overlap)"
+            regions,
+            of_model,
+            "the model was trained on what it is evaluated on; choose other regions or add --allow_overlap",
         )
-        refuse_overlap(regions, named, "train_regions and what is evaluated must be apart (--allow_overlap)")
+        refuse_overlap(
+            regions, named, "train_regions and what is evaluated must be apart, or add --allow_overlap"
+        )
     model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
     total = sum(region.length for region in regions)
     with show_progress("bases") as on_progress:

@@ -31,7 +31,7 @@ def run(options: InfoOptions) -> int:
     is_model = (Path(options.path) / CONFIG_NAME).exists()
     facts = _model_facts(options.path) if is_model else _genome_facts(options.path)
     for name, value in list(facts):  # all or none: the last may show that the folder is damaged
-        print(f"{name:<40}{value}")
+        print(f"{name:<44}  {value}")
     return 0
 
 

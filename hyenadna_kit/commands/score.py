@@ -89,13 +89,22 @@ def run(options: ScoreOptions) -> int:
     print(_summary(report, options.out), file=sys.stderr)
     if report.unscored_fraction <= options.max_unscored:
         return 0
-    print(
-        f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, "
-        f"more than --max_unscored {options.max_unscored:g}; is {options.genome} its reference? All records "
-        f"are in {options.out}, with the reasons in HK_STATUS",
-        file=sys.stderr,
-    )
+    print(_complaint(report, options), file=sys.stderr)
     return TOO_FEW_SCORED
+
+
+def _complaint(report: "ScoringReport", options: ScoreOptions) -> str:
+    leading = report.statuses.most_common(1)[0][0]
+    hints = {
+        "NAN": "the weights of the model may hold NaN",
+        "NO_CONTIG": f"is {options.genome} its reference?",
+        "REF_MISMATCH": f"is {options.genome} its reference?",
+    }
+    return (
+        f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, "
+        f"more than --max_unscored {options.max_unscored:g}, most of them {leading}; all records are in "
+        f"{options.out}; {hints.get(leading, 'HK_STATUS gives the reasons')}"
+    )
 
 
 def _summary(report: "ScoringReport", out: str) -> str:

@@ -58,7 +58,10 @@ class Interval:
         """
         match = _REGION.fullmatch(region.strip())
         if match is None:
-            raise InputError(f"region {region!r} is not CONTIG:START-END, for example chr1:101-200")
+            raise InputError(
+                f"region {region!r} is not CONTIG:START-END, for example chr1:1001-2000 "
+                "(on the command line without commas in the numbers)"
+            )
         first, last = (int(match[group].replace(",", "")) for group in ("first", "last"))
         if not 1 <= first <= last:
             raise InputError(f"region {region!r} must satisfy 1 <= START <= END (1-based, inclusive)")

@@ -5,6 +5,7 @@ In: ``CONTIG:START-END`` (1-based, inclusive) or a contig's name. Out: intervals
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from hyenadna_kit.errors import InputError
@@ -33,10 +34,14 @@ def regions_or_bed(regions: Sequence[str], bed: str | None, genome: Genome) -> l
     if bool(regions) == (bed is not None):
         raise InputError("name the regions by either --regions CONTIG:START-END[,...] or --bed FILE")
     if bed is None:
-        return parse_regions(regions, genome)
-    found = [check_inside(interval, genome, bed) for interval in read_bed(Path(bed))]
+        found = parse_regions(regions, genome)
+    else:
+        found = [check_inside(interval, genome, bed) for interval in read_bed(Path(bed))]
     if not found:
         raise InputError(f"BED file {bed} holds no intervals")
+    in_order = sorted(found, key=lambda region: (region.contig, region.start))
+    for one, following in pairwise(in_order):
+        refuse_overlap([one], [following], "every base is scored once, so merge regions that overlap")
     return found
 
 
@@ -84,4 +89,6 @@ def _parse(region: str, genome: Genome) -> Interval:
     contig = names.find(region) if ":" in region else names.resolve(region, str(genome.path))
     if contig is not None:
         return Interval(contig, 0, genome.contigs[contig])
-    return check_inside(Interval.from_region(region), genome, "region")
+    if ":" not in region:
+        genome.names.resolve(region, str(genome.path))
+    return check_inside(Interval.from_region(region), genome, f"region {region}")

@@ -16,6 +16,7 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.io.vcf import VariantReader, VariantRecord, read_variants
 from hyenadna_kit.io.vcf_header import InfoField
+from hyenadna_kit.io.vcf_source import STDIO
 from hyenadna_kit.io.vcf_writer import VariantWriter
 from hyenadna_kit.scoring.prepare import Preparation, PreparedAllele, chunked, prepare_sites
 from hyenadna_kit.scoring.scorer import VariantScorer, VariantScores
@@ -98,8 +99,10 @@ def score_vcf(
 
     Raises:
         InputError: The input is damaged (nothing is written under the name of ``out``), or a REF
-            does not match and the policy is ``error``.
+            does not match and the policy is ``error``, or ``out`` is ``vcf`` itself.
     """
+    if str(out) != STDIO and Path(out).resolve() == Path(vcf).resolve():
+        raise InputError(f"output {out} is the input itself; choose another name")
     run = run or ScoringRun()
     report = ScoringReport()
     with read_variants(vcf) as reader:

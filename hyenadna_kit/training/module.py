@@ -8,6 +8,7 @@ from lightning import LightningModule
 from torch import Tensor
 
 from hyenadna_kit.batch import Batch
+from hyenadna_kit.errors import TrainingError
 from hyenadna_kit.model import HyenaDNA
 from hyenadna_kit.training.optim import OptimizerConfig, build_optimizer, build_schedule
 
@@ -33,9 +34,19 @@ class TrainingModule(LightningModule):
         torch.manual_seed(hash((self.seed, self.global_rank, self.trainer.global_step, within_step)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of one batch, in nats a base."""
+        """Return the loss of one batch, in nats a base.
+
+        Raises:
+            TrainingError: The loss is no number: training has diverged.
+        """
         del batch_idx
-        return self.model.head.loss(self.model(batch.input_ids).logits, batch.labels)
+        loss = self.model.head.loss(self.model(batch.input_ids).logits, batch.labels)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss of step {self.trainer.global_step + 1} is {loss.item()}: training has diverged; "
+                "lower --optimizer.learning_rate and choose another --out"
+            )
+        return loss
 
     def on_validation_epoch_start(self) -> None:
         """Start the sums of the bases and of their bits."""

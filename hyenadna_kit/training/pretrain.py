@@ -124,7 +124,8 @@ def choose_regions(config: PretrainConfig, genome: Genome) -> Regions:
     if not kept or not validation:
         raise InputError(
             f"{num_bases} bp of {genome.path} with validation_fraction {config.validation_fraction} "
-            "leave nothing to train on or nothing to validate on"
+            "leave nothing to train on or nothing to validate on; keep more of the genome, and a fraction "
+            "between 0 and 1"
         )
     return Regions(kept, validation, held_out)
 

@@ -30,7 +30,8 @@ class LengthSchedule:
     def __post_init__(self) -> None:
         if not 2 <= self.first <= self.final:
             raise InputError(
-                f"window lengths must satisfy 2 <= {self.first} (initial) <= {self.final} (final)"
+                f"windows must be 2 tokens long at least, and initial_length {self.first} no longer than "
+                f"length {self.final}"
             )
         if self.steps_per_length < 1:
             raise InputError(f"steps_per_length must be at least 1, got {self.steps_per_length}")

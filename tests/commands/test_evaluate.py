@@ -115,17 +115,17 @@ def test_batches_and_stores_change_nothing(folder, capsys):
     [
         (
             ["--regions", "toy3,toy1:1999-2100"],
-            "the model was trained on what it is evaluated on (--allow_overlap): "
+            "the model was trained on what it is evaluated on; choose other regions or add --allow_overlap: "
             "toy1:1999-2100 and toy1:1-2000 overlap",
         ),
         (
             ["--regions", "toy2:100-200", "--train_regions", "toy3"],
-            "the model was trained on what it is evaluated on (--allow_overlap): "
+            "the model was trained on what it is evaluated on; choose other regions or add --allow_overlap: "
             "toy2:100-200 and toy2:1-100 overlap",
         ),
         (
             ["--regions", "toy3", "--train_regions", "toy3:5-9"],
-            "train_regions and what is evaluated must be apart (--allow_overlap): "
+            "train_regions and what is evaluated must be apart, or add --allow_overlap: "
             "toy3:1-1000 and toy3:5-9 overlap",
         ),
         (["--regions", "toy9"], "contig 'toy9' is not in g.fa; it has toy1, toy2, toy3 (3 in all)"),

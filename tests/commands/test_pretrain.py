@@ -84,7 +84,7 @@ def test_flags_override_the_file(folder, capsys):
 def test_every_common_mistake_is_one_line_and_leaves_nothing(folder, capsys, no_shape_checks):
     Path("empty.fa").write_text("")
     Path("bad.yaml").write_text(CONFIG + "max_step: 3\n")
-    before = files(folder)
+    before = sorted(folder.rglob("*"))
     mistakes = {
         ("--length", "8000"): (
             1,
@@ -120,7 +120,7 @@ def test_every_common_mistake_is_one_line_and_leaves_nothing(folder, capsys, no_
         assert status in (1, 2)
         assert out == ""
         assert message in err.splitlines()[0]
-    assert files(folder) == before
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_folder_that_is_no_run_is_left_alone(folder, capsys):
@@ -184,6 +184,24 @@ def test_same_genome_in_another_place_is_the_same_genome(folder, capsys):
     capsys.readouterr()
     status, _, err = pretrain(capsys, genome="store")
     assert (status, err) == (0, "run is a finished run: nothing was trained\n")
+
+
+class Attack:
+    """Leaves a file when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("ran",)
+
+
+def test_checkpoint_that_would_run_a_command_is_refused(folder, capsys):
+    assert pretrain(capsys)[0] == 0
+    torch.save({"state_dict": {}, "loops": Attack()}, "run/checkpoints/last.ckpt")
+    Path("run/tokenizer.json").unlink()  # as if the run were not finished
+    status, out, err = pretrain(capsys)
+    assert (status, out) == (1, "")
+    assert "run/checkpoints/last.ckpt names 'posix.mkdir', which is not allowed in a checkpoint" in err
+    assert len(err.splitlines()) == 1
+    assert not Path("ran").exists()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6])

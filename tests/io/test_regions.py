@@ -86,6 +86,19 @@ def test_regions_and_bed_exclude_each_other(genome, tmp_path):
     ]
 
 
+def test_a_contig_that_is_missing_is_named_and_not_its_region(genome):
+    with pytest.raises(ContigNotFoundError, match="contig 'foo' is not in"):
+        regions_or_bed(("foo",), None, genome)
+
+
+def test_a_base_that_is_named_twice_is_refused(genome, tmp_path):
+    bed = tmp_path / "r.bed"
+    bed.write_text("chr1\t0\t4\nplain\t0\t2\nchr1\t3\t6\n")
+    for regions, source in ((("chr1:1-4", "plain", "chr1:4-6"), None), ((), str(bed))):
+        with pytest.raises(InputError, match=r"merge regions that overlap: chr1:1-4 and chr1:4-6"):
+            regions_or_bed(regions, source, genome)
+
+
 def test_whole_genome_is_every_contig_in_order(genome):
     assert whole_genome(genome) == [
         Interval("chr1", 0, 10),

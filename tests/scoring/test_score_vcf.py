@@ -150,6 +150,14 @@ def test_every_record_comes_out_in_order_with_a_status_an_alt(scorer, genome, tm
     assert report.unscored_fraction == pytest.approx(1 - report.num_scored / report.num_alts)
 
 
+def test_input_is_never_overwritten(scorer, genome, tmp_path):
+    path = write(tmp_path / "in.vcf", [])
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="is the input itself; choose another name"):
+        score_vcf(scorer, genome, path, tmp_path / "." / "in.vcf")
+    assert path.read_bytes() == before
+
+
 def test_holes_are_dots_and_every_alt_has_its_place(scorer, genome, tmp_path):
     for line, (_, _, _, alt, status) in zip(score_lines(scorer, genome, tmp_path, LINES), TABLE, strict=True):
         if alt == ".":

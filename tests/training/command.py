@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+import time
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -69,16 +70,30 @@ def _training_module():
     return TrainingModule
 
 
-def signal_in_step(number, step, *, batch=0, to_group=False):
+def signal_in_step(number, step, *, batch=0):
     """Send a signal to the process in batch ``batch`` of the step after ``step`` steps."""
-    if to_group:
-        os.setsid()
 
     def make(original):
         def training_step(self, inputs, batch_idx):
             within = batch_idx % self.trainer.accumulate_grad_batches
             if (self.trainer.global_step, within) == (step, batch):
-                os.killpg(0, number) if to_group else os.kill(os.getpid(), number)
+                os.kill(os.getpid(), number)
+            return original(self, inputs, batch_idx)
+
+        return training_step
+
+    _replace(_training_module(), "training_step", make)
+
+
+def wait_in_step(step, marker):
+    """Lead a process group; after ``step`` steps write ``marker`` and wait for SIGTERM."""
+    os.setsid()
+
+    def make(original):
+        def training_step(self, inputs, batch_idx):
+            while self.trainer.global_step == step and not self.trainer.received_sigterm:
+                marker.touch()
+                time.sleep(0.01)
             return original(self, inputs, batch_idx)
 
         return training_step

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 from safetensors.numpy import load_file
 
+from hyenadna_kit.restricted_pickle import read_checkpoint_file
 from hyenadna_kit.testing import write_toy_genome
 from tests.training import command
 
@@ -61,6 +62,12 @@ def words(folder, out, *options):
 
 def rows(out):
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def wait_for(path, running):
+    while not path.exists():
+        assert running.process.is_alive()
+        time.sleep(0.01)
 
 
 def assert_same_run(out, unbroken):
@@ -127,11 +134,10 @@ def test_run_may_be_killed_again_and_again(folder, unbroken, tmp_path):
 
 
 def test_run_with_workers_is_killed_from_outside_and_goes_on(folder, unbroken, tmp_path):
-    out = tmp_path / "run"
-    running = command.Running(words(folder, out, "--num_workers", "2"), tmp_path)
-    metrics, deadline = out / "metrics.jsonl", time.monotonic() + command.SECONDS
-    while time.monotonic() < deadline and not (metrics.exists() and metrics.read_text().count("\n") > 6):
-        time.sleep(0.005)
+    out, marker = tmp_path / "run", tmp_path / "marker"
+    fault = partial(command.wait_in_step, 6, marker)
+    running = command.Running(words(folder, out, "--num_workers", "2"), tmp_path, fault)
+    wait_for(marker, running)
     os.kill(running.process.pid, signal.SIGKILL)
     assert running.wait().status == -signal.SIGKILL
     # At once: what is left of the loader's workers does not count as another run.
@@ -163,17 +169,18 @@ def test_terminated_run_keeps_the_step_that_it_was_in(folder, tmp_path):
     out = tmp_path / "run"
     fault = partial(command.signal_in_step, signal.SIGTERM, 9, batch=1)
     assert command.run(words(folder, out), tmp_path, fault).status == 143
-    fault = partial(command.kill_in_step, 10)  # the first step of what goes on
-    assert command.run(words(folder, out), tmp_path, fault).status == -signal.SIGKILL
-    assert rows(out)[-1]["step"] == 10
+    assert read_checkpoint_file(out / "checkpoints/last.ckpt")["global_step"] == 10
 
 
 def test_signal_to_the_whole_group_ends_it_in_order(folder, tmp_path):
-    out = tmp_path / "run"
-    fault = partial(command.signal_in_step, signal.SIGTERM, 9, batch=1, to_group=True)
-    stopped = command.run(words(folder, out, "--num_workers", "2"), tmp_path, fault)
+    marker = tmp_path / "marker"
+    fault = partial(command.wait_in_step, 9, marker)
+    running = command.Running(words(folder, tmp_path / "run", "--num_workers", "2"), tmp_path, fault)
+    wait_for(marker, running)
+    os.killpg(running.process.pid, signal.SIGTERM)
+    stopped = running.wait()
     assert stopped.status == 143, stopped.err
-    assert "Traceback" not in stopped.err
+    assert stopped.err.splitlines()[-1].startswith("stopped after step 9: ")
 
 
 def test_interrupted_run_ends_with_130_and_goes_on(folder, unbroken, tmp_path):
@@ -191,9 +198,7 @@ def test_second_process_in_a_folder_is_refused(folder, tmp_path):
     other.mkdir()
     options = ("--max_steps", "100000")
     first = command.Running(words(folder, out, *options), tmp_path)
-    while not (out / "metrics.jsonl").exists():
-        assert first.process.is_alive()
-        time.sleep(0.01)
+    wait_for(out / "metrics.jsonl", first)
     second = command.run(words(folder, out, *options), other, command.wait_shortly)
     assert (second.status, second.out) == (1, "")
     assert second.err == f"hyenadna-kit pretrain: another process is training in {out}\n"
