@@ -1,6 +1,7 @@
 """``hyenadna-kit info`` and ``convert`` on every format, and on what is none."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def run(capsys, *words):
 
 
 def facts(text):
-    """Return what ``info`` printed, by name; the names are padded to 40 columns."""
-    return {line[:40].strip(): line[40:] for line in text.splitlines()}
+    """Return what ``info`` printed, by name; two spaces or more lie between."""
+    return dict(re.split(r" {2,}", line.strip(), maxsplit=1) for line in text.splitlines())
 
 
 def logits(folder):
