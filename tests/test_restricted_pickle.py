@@ -376,10 +376,13 @@ def no_pickle(path):
 FILES = {
     "missing": (str, "do not exist"),
     "folder": (Path.mkdir, "cannot be read: [Errno 21] Is a directory"),
-    "empty": (Path.touch, "is cut short or not a PyTorch zip checkpoint"),
-    "text": (lambda path: path.write_text("weights\n" * 100), "not a PyTorch zip checkpoint"),
-    "pickle alone": (lambda path: path.write_bytes(pickle.dumps({})), "not a PyTorch zip checkpoint"),
-    "before PyTorch 1.6": (legacy, "not a PyTorch zip checkpoint"),
+    "empty": (Path.touch, "is cut short, or no zip as PyTorch has written since 1.6"),
+    "text": (lambda path: path.write_text("weights\n" * 100), "no zip as PyTorch has written since 1.6"),
+    "pickle alone": (
+        lambda path: path.write_bytes(pickle.dumps({})),
+        "no zip as PyTorch has written since 1.6",
+    ),
+    "before PyTorch 1.6": (legacy, "no zip as PyTorch has written since 1.6"),
     "cut short": (cut, "is cut short"),
     "one bit flipped": (flip_a_value, "Bad CRC-32"),
     "two pickles": (two_pickles, "it holds 2 data.pkl"),

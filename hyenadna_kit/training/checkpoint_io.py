@@ -32,7 +32,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             checkpoint = read_checkpoint_file(Path(path))
         except CheckpointError as error:
-            raise CheckpointError(f"{error}; without this file the run starts anew") from None
+            raise CheckpointError(f"{error}; remove this file to start anew") from None
         missing = [part for part in _PARTS if not isinstance(checkpoint, dict) or part not in checkpoint]
         if missing:
             raise CheckpointError(f"{path} is no state of training: it lacks {', '.join(missing)}")

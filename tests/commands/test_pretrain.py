@@ -110,7 +110,7 @@ def test_every_common_mistake_is_one_line_and_leaves_nothing(folder, capsys, no_
         found = pretrain(capsys, *options)
         assert found[:2] == (status, ""), options
         assert message in found[2]
-        assert len(found[2].splitlines()) == status, options  # misuse has a second line: see --help
+        assert len(found[2].splitlines()) == 1, options
     for arguments, message in (
         ({"genome": "none.fa"}, "genome none.fa is neither a FASTA file nor a genome store"),
         ({"genome": "empty.fa"}, "empty.fa"),
@@ -212,6 +212,6 @@ def test_damaged_checkpoint_is_one_line(folder, capsys, share):
     Path("run/tokenizer.json").unlink()  # as if the run were not finished
     status, out, err = pretrain(capsys)
     assert (status, out) == (1, "")
-    assert "run/checkpoints/last.ckpt is cut short or not a PyTorch" in err
-    assert "without this file the run starts anew" in err
+    assert "run/checkpoints/last.ckpt is cut short, or no zip as PyTorch" in err
+    assert "remove this file to start anew" in err
     assert len(err.splitlines()) == 1

@@ -247,8 +247,9 @@ def test_vcf_of_another_genome_comes_out_whole_with_a_clear_line(folder, capsys,
     *_, status_line, complaint = capsys.readouterr().err.splitlines()
     assert status_line == f"status: {reason}"
     assert complaint == (
-        f"hyenadna-kit score: 100.0% of the ALTs in {vcf} have no score, more than --max_unscored 0.5; is "
-        f"{folder.genome} its reference? All records are in {folder.out}, with the reasons in HK_STATUS"
+        f"hyenadna-kit score: 100.0% of the ALTs in {vcf} have no score, more than --max_unscored 0.5, "
+        f"most of them {reason.split()[0]}; all records are in {folder.out}; "
+        f"is {folder.genome} its reference?"
     )
     found = records(folder.out.read_text())
     assert [without_info(line, "HK_") for line in found] == lines

@@ -78,7 +78,7 @@ def test_save_that_fails_half_way_leaves_the_file_as_it_was(checkpoint, monkeypa
 def test_checkpoint_cut_short_is_one_line_with_a_remedy(checkpoint, share):
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[: int(share * len(content))])
-    assert one_line(checkpoint).endswith("; without this file the run starts anew")
+    assert one_line(checkpoint).endswith("; remove this file to start anew")
 
 
 def test_changed_byte_of_a_tensor_is_noticed(checkpoint):

@@ -17,6 +17,7 @@ from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.io.regions import parse_regions
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
 from hyenadna_kit.testing import write_toy_genome
+from hyenadna_kit.training.module import TrainingModule
 from hyenadna_kit.training.optim import OptimizerConfig
 from hyenadna_kit.training.pretrain import choose_regions, pretrain
 from hyenadna_kit.training.pretrain_config import PretrainConfig
@@ -129,6 +130,31 @@ def test_accumulated_batches_are_one_large_batch(train):
     assert [row["step"] for row in parts] == [row["step"] for row in whole]
     assert losses(parts) == pytest.approx(losses(whole), abs=2e-4)
     assert validations(parts) == pytest.approx(validations(whole), abs=2e-4)
+
+
+def test_windows_grow_by_the_step_whatever_a_step_is_made_of(train, monkeypatch):
+    seen = []
+    original = TrainingModule.training_step
+
+    def watch(self, batch, batch_idx):
+        seen.append((self.trainer.global_step, batch.input_ids.shape[1]))
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", watch)
+    train(batch_size=2, accumulate_batches=2, initial_length=16, steps_per_length=2, max_steps=5)
+    lengths = [16, 16, 32, 32, 64]
+    assert seen == [(step, lengths[step]) for step in range(5) for _ in range(2)]
+
+
+def test_options_of_stream_and_optimizer_reach_them(train):
+    usual = losses(train("usual", max_steps=5)[1])
+    assert losses(train("forward", max_steps=5, reverse_fraction=0.0)[1]) != usual
+    # A gradient far below AdamW's epsilon moves nothing.
+    clipped = replace(CONFIG.optimizer, gradient_clip=1e-12)
+    found = losses(train("clipped", max_steps=5, optimizer=clipped)[1])
+    assert found[0] == usual[0]
+    assert usual[-1] < usual[0] - 0.2
+    assert found[-1] == pytest.approx(found[0], abs=0.1)
 
 
 @pytest.mark.parametrize(("precision", "inner"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
