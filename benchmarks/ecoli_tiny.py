@@ -13,6 +13,8 @@ from pathlib import Path
 
 from record import record
 
+from hyenadna_kit.strict_yaml import load_yaml
+
 CONFIG = Path(__file__).parents[1] / "configs" / "pretrain" / "ecoli_tiny.yaml"
 TEST_REGION = "NC_000913.3:4177487-4641652"
 
@@ -29,6 +31,7 @@ def main(genome: str, out: str) -> None:
         "ecoli_tiny",
         f"python benchmarks/ecoli_tiny.py {Path(genome).name} RUN_FOLDER",
         {
+            "max_steps": load_yaml(CONFIG)["max_steps"],
             "minutes_of_training": round(minutes, 2),
             "test_bits_per_base": round(evaluation["bits_per_base"], 4),
             "markov_bits_per_base": {name: round(bits, 4) for name, bits in evaluation["baselines"].items()},

@@ -106,7 +106,7 @@ def read_checkpoint_file(path: Path) -> Any:
         raise CheckpointError(f"{path} cannot be read: {error}") from None
     except zipfile.BadZipFile as error:
         raise CheckpointError(
-            f"{path} is cut short, or no zip as PyTorch has written since 1.6 ({error}): a whole copy is needed"
+            f"{path} is cut short, or no zip as PyTorch has written since 1.6 ({error}): copy it again"
         ) from None
     except _DAMAGE as error:
         if isinstance(error, CheckpointError):

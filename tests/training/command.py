@@ -5,18 +5,18 @@ fault is what happens to a process: it is prepared before the command runs, insi
 """
 
 import io
+import multiprocessing
 import os
 import signal
 import sys
 import time
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 SECONDS = 120  # more than any of these commands takes on a busy machine
 
-CONTEXT = get_context("forkserver")
+CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["hyenadna_kit.cli", "hyenadna_kit.training.pretrain"])
 
 
@@ -55,6 +55,7 @@ def _run(words, files, fault):
     from hyenadna_kit import cli
 
     torch.set_num_threads(1)
+    multiprocessing.set_start_method(None, force=True)  # as in a process that a user starts
     if fault is not None:
         fault()
     sys.exit(cli.main(words))
