@@ -89,6 +89,4 @@ def _parse(region: str, genome: Genome) -> Interval:
     contig = names.find(region) if ":" in region else names.resolve(region, str(genome.path))
     if contig is not None:
         return Interval(contig, 0, genome.contigs[contig])
-    if ":" not in region:
-        genome.names.resolve(region, str(genome.path))
     return check_inside(Interval.from_region(region), genome, f"region {region}")
