@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import safetensors
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hyenadna_kit.errors import CheckpointError
@@ -42,7 +42,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         _renamed(name, _OWN_TO_PUBLISHED): tensor.contiguous() for name, tensor in checkpoint.tensors.items()
     }
     with atomic_file(folder / WEIGHTS_NAME) as path:
-        save_file(published, path, metadata={"format": "pt"})
+        # Written by us: safetensors' own writer gives a file that nobody else in a group can read.
+        path.write_bytes(save(published, metadata={"format": "pt"}))
     with atomic_file(folder / CONFIG_NAME) as path:
         path.write_text(text, encoding="utf-8")
 

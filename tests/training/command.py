@@ -19,6 +19,8 @@ SECONDS = 120  # more than any of these commands takes on a busy machine
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["hyenadna_kit.cli", "hyenadna_kit.training.pretrain"])
 
+_started = []
+
 
 class Finished(NamedTuple):
     """What a process left."""
@@ -35,11 +37,18 @@ class Running:
         self._files = [folder / "stdout.txt", folder / "stderr.txt"]
         self.process = CONTEXT.Process(target=_run, args=(words, self._files, fault))
         self.process.start()
+        _started.append(self.process)
 
     def wait(self):
         self.process.join(SECONDS)
         assert self.process.exitcode is not None, "the command hangs"
         return Finished(self.process.exitcode, *(path.read_text() for path in self._files))
+
+
+def kill_all():
+    """Kill what a test that failed has left behind."""
+    while _started:
+        _started.pop().kill()
 
 
 def run(words, folder, fault=None):

@@ -39,6 +39,12 @@ precision: float32
 """
 
 
+@pytest.fixture(autouse=True)
+def nothing_runs_on():
+    yield
+    command.kill_all()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
