@@ -52,8 +52,8 @@ def main(words: Sequence[str] | None = None) -> int:
     Args:
         words: The command line after the program's name; ``sys.argv`` where it is None.
     """
-    # Threads that wait for each other must not spin: beside one other busy process on two cores,
-    # spinning made a training step four times slower. It is read when PyTorch is loaded.
+    # Threads that wait for each other must not spin: beside another busy process they would starve
+    # each other. It is read when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         try:

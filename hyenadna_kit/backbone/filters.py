@@ -5,8 +5,8 @@
 with t_i = i / (context_length - 1) and w_i = 2 pi i / context_length. Because both denominators stay
 those of training, a longer filter continues the shorter one and its first taps do not change.
 
-Everything here runs in float32 at least: in bfloat16 the filters of a published model are wrong by
-20 %, since neighbouring distances round to one.
+Everything here runs in float32 at least: in bfloat16 the filters come out wrong, since
+neighbouring distances round to one.
 
 Source: Poli et al. 2023, arXiv:2302.10866, section 3.3 and appendix D; Nguyen et al. 2023,
 arXiv:2306.15794.
