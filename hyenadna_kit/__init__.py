@@ -27,11 +27,19 @@ if TYPE_CHECKING:
     from hyenadna_kit.genome.alphabet import reverse_complement as reverse_complement
     from hyenadna_kit.genome.interval import Interval as Interval
     from hyenadna_kit.genome.interval import Strand as Strand
+    from hyenadna_kit.genome.interval_set import IntervalSet as IntervalSet
     from hyenadna_kit.genome.variant import Variant as Variant
     from hyenadna_kit.heads.language_model import LanguageModelHeadConfig as LanguageModelHeadConfig
+    from hyenadna_kit.io.annotation import read_annotation as read_annotation
+    from hyenadna_kit.io.bam import Bam as Bam
+    from hyenadna_kit.io.bigwig import BigWig as BigWig
     from hyenadna_kit.io.fasta import Fasta as Fasta
     from hyenadna_kit.io.genome import open_genome as open_genome
     from hyenadna_kit.io.genome_store import GenomeStore as GenomeStore
+    from hyenadna_kit.io.hdf5 import RowTable as RowTable
+    from hyenadna_kit.io.hdf5 import write_rows as write_rows
+    from hyenadna_kit.io.read_store import ReadStore as ReadStore
+    from hyenadna_kit.io.tables import read_labelled_table as read_labelled_table
     from hyenadna_kit.io.vcf import read_variants as read_variants
     from hyenadna_kit.io.vcf_writer import VariantWriter as VariantWriter
     from hyenadna_kit.model import HyenaDNA as HyenaDNA
@@ -41,12 +49,16 @@ if TYPE_CHECKING:
     from hyenadna_kit.scoring.scorer import VariantScorer as VariantScorer
     from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer as NucleotideTokenizer
     from hyenadna_kit.windows.dataset import WindowDataset as WindowDataset
+    from hyenadna_kit.windows.layout import tile as tile
     from hyenadna_kit.windows.layout import tile_windows as tile_windows
+    from hyenadna_kit.windows.similarity import split_by_similarity as split_by_similarity
 
 _SUBMODULES = ("errors", "ops", "testing")
 _HOMES = {
     "BackboneConfig": "backbone.backbone",
+    "Bam": "io.bam",
     "Batch": "batch",
+    "BigWig": "io.bigwig",
     "Fasta": "io.fasta",
     "FilterConfig": "backbone.filters",
     "GenomeStore": "io.genome_store",
@@ -54,19 +66,27 @@ _HOMES = {
     "HyenaDNA": "model",
     "HyenaDNAConfig": "model",
     "Interval": "genome.interval",
+    "IntervalSet": "genome.interval_set",
     "LanguageModelHeadConfig": "heads.language_model",
     "NucleotideTokenizer": "tokenizers.nucleotide",
     "Placement": "scoring.placement",
+    "ReadStore": "io.read_store",
+    "RowTable": "io.hdf5",
     "Strand": "genome.interval",
     "Variant": "genome.variant",
     "VariantScorer": "scoring.scorer",
     "VariantWriter": "io.vcf_writer",
     "WindowDataset": "windows.dataset",
     "open_genome": "io.genome",
+    "read_annotation": "io.annotation",
+    "read_labelled_table": "io.tables",
     "read_variants": "io.vcf",
     "reverse_complement": "genome.alphabet",
     "score_vcf": "scoring.score_vcf",
+    "split_by_similarity": "windows.similarity",
+    "tile": "windows.layout",
     "tile_windows": "windows.layout",
+    "write_rows": "io.hdf5",
 }
 
 __all__ = sorted([*_HOMES, *_SUBMODULES])  # noqa: PLE0605 - a list, sorted

@@ -32,10 +32,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    name: Command(f"hyenadna_kit.commands.{name}", summary)
+    name: Command(f"hyenadna_kit.commands.{name.replace('-', '_')}", summary)
     for name, summary in {
         "quickstart": "Train, evaluate and score on a toy genome, in about two minutes.",
-        "prepare": "Build a genome store from FASTA files.",
+        "fetch-genome": "Download a public genome and verify its checksum.",
+        "prepare": "Build a genome store from FASTA files, or a read store from a BAM.",
+        "split": "Divide a genome or windows into training, validation and test sides.",
+        "make-task": "Make labelled tables for classification from a genome and its annotation.",
+        "haplotype": "Apply the variants of a sample to a genome.",
         "pretrain": "Train a language model on a genome; a stopped run continues exactly.",
         "evaluate": "Measure bits per base on held-out regions, beside Markov models.",
         "loglik": "Write the log-likelihood and the entropy of every base of some regions.",

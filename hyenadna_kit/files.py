@@ -11,8 +11,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 _CHUNK_BYTES = 1 << 22
+
+_held: set[TextIO] = set()
 
 
 @contextmanager
@@ -81,11 +84,22 @@ def locked(target: Path, on_wait: Callable[[], None] | None = None) -> Iterator[
             # Whoever held the lock removed its file: then this lock is one that nobody else will meet.
             if not _is_file(lock, handle.fileno()):
                 continue
+            _held.add(handle)
             try:
                 yield
             finally:
+                _held.discard(handle)
                 lock.unlink(missing_ok=True)
             return
+
+
+def _leave_locks() -> None:
+    """Close in a forked child what its parent holds: the lock must end with the parent."""
+    while _held:
+        _held.pop().close()
+
+
+os.register_at_fork(after_in_child=_leave_locks)
 
 
 def _is_file(path: Path, descriptor: int) -> bool:

@@ -56,3 +56,10 @@ def test_read_only_windows_are_taken():
 def test_windows_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="same shape"):
         next_token_batch([window(7, 8, 9), window(7, 8)], FIRST_BASE, LAST_BASE)
+
+
+def test_weights_are_those_of_the_tokens_that_follow():
+    weights = [np.float32([0.5, 1, 0, 0.25])]
+    batch = next_token_batch([window(7, 8, 9, 10)], FIRST_BASE, LAST_BASE, weights=weights)
+    assert batch.weights.tolist() == [[1, 0, 0.25]]
+    assert next_token_batch([window(7, 8, 9, 10)], FIRST_BASE, LAST_BASE).weights is None

@@ -164,6 +164,31 @@ def test_lock_of_a_killed_holder_is_free(tmp_path, holder):
         pass
 
 
+def hold_beside_a_child(target, connection):
+    with locked(target):
+        if not os.fork():
+            connection.send(os.getpid())
+            time.sleep(30)
+            os._exit(0)
+        connection.poll(20)
+
+
+@pytest.mark.kill
+def test_lock_of_a_killed_holder_is_free_while_its_forked_children_live(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=hold_beside_a_child, args=(tmp_path / "store", there))
+    process.start()
+    child = here.recv()
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    try:
+        with locked(tmp_path / "store", on_wait=lambda: pytest.fail("a child holds its parent's lock")):
+            os.kill(child, 0)  # it is alive
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
 def test_lock_of_another_target_is_another_lock(tmp_path, holder):
     with locked(tmp_path / "other", on_wait=lambda: pytest.fail("two targets share a lock")):
         pass

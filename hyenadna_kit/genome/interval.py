@@ -89,18 +89,3 @@ class Interval:
     def reverse_complement(self) -> "Interval":
         """Return the same bases read on the other strand."""
         return replace(self, strand=self.strand.opposite)
-
-
-def subtract(interval: Interval, holes: list[Interval]) -> list[Interval]:
-    """Return what is left of ``interval`` without ``holes``, in order.
-
-    subtract([0, 10), [[2, 4), [8, 20)])  ==  [[0, 2), [4, 8)]
-    """
-    left, start = [], interval.start
-    for hole in sorted((h for h in holes if h.overlaps(interval)), key=lambda h: h.start):
-        if hole.start > start:
-            left.append(replace(interval, start=start, end=hole.start))
-        start = max(start, hole.end)
-    if start < interval.end:
-        left.append(replace(interval, start=start))
-    return left

@@ -18,8 +18,13 @@ class Head(nn.Module):
         """Return the logits; ``embedding_weight`` is the backbone's, for heads tied to it."""
         raise NotImplementedError
 
-    def loss(self, logits: Float[Tensor, "..."], labels: Int[Tensor, "..."]) -> Float[Tensor, ""]:
-        """Return the mean loss over the labels that count."""
+    def loss(
+        self,
+        logits: Float[Tensor, "..."],
+        labels: Int[Tensor, "..."],
+        weights: Float[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, ""]:
+        """Return the mean loss over the labels that count, each with its weight."""
         raise NotImplementedError
 
 

@@ -47,19 +47,28 @@ class LanguageModelHead(Head):
         return torch.nn.functional.linear(hidden_states, weight)
 
     def loss(
-        self, logits: Float[Tensor, "batch length vocab"], labels: Int[Tensor, "batch length"]
+        self,
+        logits: Float[Tensor, "batch length vocab"],
+        labels: Int[Tensor, "batch length"],
+        weights: Float[Tensor, "batch length"] | None = None,
     ) -> Float[Tensor, ""]:
         """Return the mean cross-entropy in nats over the labels that are not ignored.
 
-        A batch in which every label is ignored has loss 0 and zero gradients.
+        With weights it is ``sum(weight * cross-entropy) / sum(weight)`` over those labels. A batch in
+        which no label counts has loss 0 and zero gradients.
         """
-        total = torch.nn.functional.cross_entropy(
+        counted = labels != IGNORED_LABEL
+        nats = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).to(torch.promote_types(logits.dtype, torch.float32)),
             labels.flatten().long(),
             ignore_index=IGNORED_LABEL,
-            reduction="sum",
+            reduction="sum" if weights is None else "none",
         )
-        return total / (labels != IGNORED_LABEL).sum().clamp(min=1)
+        if weights is None:
+            return nats / counted.sum().clamp(min=1)
+        total = (weights * counted).sum()
+        # Weights may add up to less than 1: only a total of 0 must not divide.
+        return (nats * weights.flatten()).sum() / total.where(total > 0, 1)
 
 
 def next_token_log_probs(

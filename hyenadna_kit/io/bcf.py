@@ -21,11 +21,12 @@ LENGTHS = struct.Struct("<II")
 
 _SITE = struct.Struct("<iiifHH")
 _COUNTS = struct.Struct("<HH")
-_SITE_AT, _COUNTS_AT, _ID_AT = 8, 24, 32
+_SITE_AT, _COUNTS_AT, _SAMPLE_COUNTS_AT, _ID_AT = 8, 24, 28, 32
 
 _INT8, _INT16, _INT32, _FLOAT, _CHAR = 1, 2, 3, 5, 7
 _WIDTHS = {0: 0, _INT8: 1, _INT16: 2, _INT32: 4, _FLOAT: 4, _CHAR: 1}
 _INT_CODES = {_INT8: "b", _INT16: "h", _INT32: "i"}
+_SAMPLE_COUNTS = struct.Struct("<I")
 _LONG = 15
 _MISSING_INT = struct.pack("<i", -(1 << 31))
 _MISSING_FLOAT = struct.pack("<I", 0x7F800001)
@@ -102,6 +103,28 @@ def read_site(record: bytes) -> BcfSite:
     return BcfSite(contig, position, alleles[0], tuple(alleles[1:]), filters)
 
 
+def read_sample(
+    record: bytes, sample: int, wanted: Collection[int]
+) -> dict[int, tuple[int | None, ...] | str]:
+    """Return the FORMAT values of one sample that the record has, by the number of the field.
+
+    Integers are as they are stored (an allele of GT as ``(allele + 1) * 2 + phased``) and end with the
+    vector of the sample; None is a missing one. Text is without its padding.
+
+    Args:
+        record: A record that ``read_site`` has accepted.
+        sample: Number of the sample, from 0.
+        wanted: Numbers of the fields; they are integers or text.
+
+    Raises:
+        ValueError: The values of the samples are garbled.
+    """
+    try:
+        return dict(_sample_values(record, sample, wanted))
+    except _GARBLED as error:
+        raise ValueError(f"garbled samples of a binary record ({error})") from None
+
+
 def replace_info(record: bytes, removed: Collection[int], added: list[bytes]) -> bytes:
     """Return ``record`` without the INFO fields numbered ``removed`` and with ``added`` ones.
 
@@ -173,15 +196,52 @@ def _info_fields(record: bytes, offset: int, num_info: int) -> Iterator[tuple[in
         offset = end
 
 
+def _sample_values(
+    record: bytes, sample: int, wanted: Collection[int]
+) -> Iterator[tuple[int, tuple[int | None, ...] | str]]:
+    shared_length, _ = LENGTHS.unpack_from(record)
+    (counts,) = _SAMPLE_COUNTS.unpack_from(record, _SAMPLE_COUNTS_AT)
+    num_samples, num_fields = counts & 0xFFFFFF, counts >> 24
+    offset = _SITE_AT + shared_length
+    for _ in range(num_fields):
+        (key,), offset = _integers(record, offset)
+        kind, count, offset = _descriptor_at(record, offset)
+        size = count * _WIDTHS[kind]
+        start, offset = offset + sample * size, offset + num_samples * size
+        if offset > len(record) or sample >= num_samples:
+            raise IndexError(f"no sample {sample + 1} of {num_samples} in {len(record)} bytes")
+        if key in wanted:
+            yield key, _vector(record[start : start + size], kind)
+
+
+def _vector(data: bytes, kind: int) -> tuple[int | None, ...] | str:
+    if kind == _CHAR:
+        return data.rstrip(b"\0").decode("ascii")
+    if not data:
+        return ()
+    width = _WIDTHS[kind]
+    values = struct.unpack(f"<{len(data) // width}{_INT_CODES[kind]}", data)
+    missing = -1 << (8 * width - 1)
+    # The value after the missing one ends a vector that is shorter than those of other samples.
+    length = values.index(missing + 1) if missing + 1 in values else len(values)
+    return tuple(None if value == missing else value for value in values[:length])
+
+
 def _typed(record: bytes, offset: int) -> tuple[int, int, int]:
     """Return type, first byte and end of the typed value at ``offset``."""
-    kind, count, start = record[offset] & 15, record[offset] >> 4, offset + 1
-    if count == _LONG:
-        (count,), start = _integers(record, start)
+    kind, count, start = _descriptor_at(record, offset)
     end = start + count * _WIDTHS[kind]
     if end > len(record):
         raise IndexError(f"value at byte {offset} reaches beyond the record")
     return kind, start, end
+
+
+def _descriptor_at(record: bytes, offset: int) -> tuple[int, int, int]:
+    """Return the type and number of the items that ``offset`` describes, and where they begin."""
+    kind, count, start = record[offset] & 15, record[offset] >> 4, offset + 1
+    if count == _LONG:
+        (count,), start = _integers(record, start)
+    return kind, count, start
 
 
 def _skip(record: bytes, offset: int) -> int:

@@ -6,6 +6,7 @@ whose intervals can be fetched (:class:`Fasta`). Nothing is written beside the f
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,7 +16,10 @@ from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.alphabet import AMBIGUOUS, BASES
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.genome.interval_set import IntervalSet
 from hyenadna_kit.io.fasta_text import WHITESPACE, Header, read_lines, require_file
+from hyenadna_kit.io.runs import borders_of
 from hyenadna_kit.io.token_genome import TokenGenome
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
 
@@ -94,6 +98,7 @@ class GenomeFingerprint:
 class _Loaded(NamedTuple):
     tokens: dict[str, NDArray[np.uint8]]
     lengths: dict[str, int]
+    soft_mask: IntervalSet
     fingerprint: str
 
 
@@ -126,6 +131,15 @@ class Fasta(TokenGenome):
         """SHA-256 of the contig names and bases; see :class:`GenomeFingerprint`."""
         return self._load().fingerprint
 
+    def masked(self, interval: Interval) -> NDArray[np.int64]:
+        """Return the soft-masked runs in ``interval``, cut to it; see :meth:`GenomeStore.masked`.
+
+        Raises:
+            ContigNotFoundError: The genome has no such contig under any of its usual names.
+        """
+        contig = self.names.resolve(interval.contig, str(self.path))
+        return self._load().soft_mask.runs_in(replace(interval, contig=contig))
+
     def _slice(self, contig: str, start: int, end: int) -> NDArray[np.uint8]:
         return self._load().tokens[contig][start:end]
 
@@ -144,13 +158,22 @@ class Fasta(TokenGenome):
 def _load(path: Path) -> _Loaded:
     fingerprint = GenomeFingerprint()
     blocks: dict[str, list[NDArray[np.uint8]]] = {}
+    masked: dict[str, list[NDArray[np.int64]]] = {}
     for block in read_fasta(path):
         fingerprint.add(block)
         blocks.setdefault(block.contig, []).append(block.tokens)
+        runs = borders_of(soft_masked(block.bases)).reshape(-1, 2) + block.start
+        masked.setdefault(block.contig, []).append(runs)
     # Popped one by one, so that no more than one contig is ever in memory twice.
     tokens = {contig: np.concatenate(blocks.pop(contig)) for contig in list(blocks)}
     lengths = {contig: array.size for contig, array in tokens.items()}
-    return _Loaded(tokens, lengths, fingerprint.hexdigest())
+    soft_mask = IntervalSet(runs={contig: np.concatenate(runs) for contig, runs in masked.items()})
+    return _Loaded(tokens, lengths, soft_mask, fingerprint.hexdigest())
+
+
+def soft_masked(bases: bytes) -> NDArray[np.bool_]:
+    """Return whether each base, as a FASTA spells it, is lower case."""
+    return np.frombuffer(bases, dtype=np.uint8) >= ord("a")
 
 
 def _contig_name(path: Path, header: bytes, seen: set[str]) -> str:

@@ -4,25 +4,20 @@ In: a plain, gzip or bgzip file. Out: its headers whole, its sequences in pieces
 their line ends. What the letters mean is for :mod:`hyenadna_kit.io.fasta`.
 """
 
-import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.compressed import UncompressedStream, is_cut_bgzip
 
 WHITESPACE = b" \t\r\n\v\f"
 """Bytes that are dropped wherever they stand in a sequence."""
 
 _BLOCK_BYTES = 1 << 22
 _MAX_HEADER_BYTES = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
-_BGZF_MAGIC = b"\x1f\x8b\x08\x04"
-_BGZF_TAG = slice(12, 14)
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-"""The empty block that ends every bgzip file: without it the file is cut at a block border."""
 
 _FOREIGN = {
     b"BAM\x01": "a BAM file",
@@ -97,9 +92,13 @@ def _cut(path: Path, blocks: Iterator[bytes]) -> Iterator[Header | bytes]:
         yield Header(header)
 
 
-def _text_blocks(path: Path, handle: BinaryIO, on_read: Callable[[bytes], None] | None) -> Iterator[bytes]:
+def _text_blocks(
+    path: Path, handle: io.BufferedIOBase, on_read: Callable[[bytes], None] | None
+) -> Iterator[bytes]:
     """Yield the decompressed text from its first header on."""
-    stream = _open_text(path, handle, _Source(handle, on_read))
+    if is_cut_bgzip(handle):
+        raise InputError(f"bgzip file {path} lacks its end marker: it is truncated; fetch it again")
+    stream = UncompressedStream(handle, on_read)
     started = False
     while block := _read(path, stream):
         if not started:
@@ -113,36 +112,12 @@ def _text_blocks(path: Path, handle: BinaryIO, on_read: Callable[[bytes], None] 
         raise InputError(f"FASTA file {path} is empty; fetch it again")
 
 
-class _Source(io.RawIOBase):
-    """The file as a stream that reports what is read from it."""
-
-    def __init__(self, handle: BinaryIO, on_read: Callable[[bytes], None] | None) -> None:
-        self._handle = handle
-        self._on_read = on_read
-
-    def read(self, size: int = -1) -> bytes:
-        """Read as a file does, and report the bytes."""
-        piece = self._handle.read(size)
-        if self._on_read is not None and piece:
-            self._on_read(piece)
-        return piece
-
-
-def _open_text(path: Path, handle: BinaryIO, source: _Source) -> _Source | gzip.GzipFile:
-    head = handle.read(_BGZF_TAG.stop)
-    if head.startswith(_BGZF_MAGIC) and head[_BGZF_TAG] == b"BC":
-        handle.seek(max(0, path.stat().st_size - len(_BGZF_END)))
-        if handle.read() != _BGZF_END:
-            raise InputError(f"bgzip file {path} lacks its end marker: it is truncated; fetch it again")
-    handle.seek(0)
-    return gzip.GzipFile(fileobj=source, mode="rb") if head.startswith(_GZIP_MAGIC) else source
-
-
-def _read(path: Path, stream: _Source | gzip.GzipFile) -> bytes:
+def _read(path: Path, stream: UncompressedStream) -> bytes:
     try:
         return stream.read(_BLOCK_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"gzip file {path} is truncated or damaged ({error}); fetch it again") from None
+    except (EOFError, zlib.error) as error:
+        reason = str(error) or "the data end early"
+        raise InputError(f"gzip file {path} is truncated or damaged ({reason}); fetch it again") from None
 
 
 def _require_header(path: Path, text: bytes) -> None:

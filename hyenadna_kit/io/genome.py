@@ -15,12 +15,12 @@ from hyenadna_kit.io.genome_store import GenomeStore
 
 
 @runtime_checkable
-class Genome(Protocol):
-    """Named contigs whose intervals can be read: a :class:`Fasta`, a :class:`GenomeStore`."""
+class Contigs(Protocol):
+    """Contigs that regions can be named on: of a genome, or of the reference of reads."""
 
     @property
     def path(self) -> Path:
-        """File or folder of the genome."""
+        """File or folder that they are of."""
 
     @property
     def contigs(self) -> Mapping[str, int]:
@@ -29,6 +29,15 @@ class Genome(Protocol):
     @property
     def names(self) -> ContigNames:
         """The contigs under their usual names."""
+
+
+@runtime_checkable
+class Genome(Contigs, Protocol):
+    """Named contigs whose intervals can be read: a :class:`Fasta`, a :class:`GenomeStore`."""
+
+    @property
+    def species(self) -> Mapping[str, str]:
+        """Label of the species of each contig; empty where none was given."""
 
     @property
     def fingerprint(self) -> str:
@@ -43,6 +52,15 @@ class Genome(Protocol):
 
     def tokens(self, interval: Interval) -> NDArray[np.uint8]:
         """Return the same bases as token ids, in an array of the caller's own.
+
+        Raises:
+            ContigNotFoundError: The genome has no such contig under any of its usual names.
+        """
+
+    def masked(self, interval: Interval) -> NDArray[np.int64]:
+        """Return the soft-masked runs in ``interval``, cut to it: one row ``start, end`` each.
+
+        They are positions of the contig, on the forward strand whatever the strand of ``interval``.
 
         Raises:
             ContigNotFoundError: The genome has no such contig under any of its usual names.

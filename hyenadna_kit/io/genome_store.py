@@ -5,8 +5,8 @@ reads from it. The files of the folder are described in :mod:`hyenadna_kit.io.st
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,19 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna_kit.errors import GenomeStoreError, InputError
-from hyenadna_kit.files import atomic_folder, fingerprint, locked
+from hyenadna_kit.files import fingerprint
+from hyenadna_kit.genome.contigs import ContigNames
 from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.genome.interval_set import runs_within
+from hyenadna_kit.io.contig_aliases import known_aliases, read_aliases
 from hyenadna_kit.io.fasta_text import require_file
-from hyenadna_kit.io.runs import RUN_DTYPE, runs_within
+from hyenadna_kit.io.runs import RUN_DTYPE
+from hyenadna_kit.io.store_folder import build_folder, map_array
 from hyenadna_kit.io.store_layout import (
-    LAYOUT_FILE,
+    GENOME_STORE,
     N_RUNS_FILE,
     SOFT_MASKED_FILE,
-    STORE_FILES,
     TOKENS_FILE,
+    StoreLayout,
     read_layout,
 )
-from hyenadna_kit.io.store_writer import Progress, write_store
+from hyenadna_kit.io.store_writer import Progress, StoreInputs, write_store
 from hyenadna_kit.io.token_genome import TokenGenome
 
 
@@ -56,10 +60,23 @@ class GenomeStore(TokenGenome):
         self._layout = read_layout(self.path)
         self._arrays: _Arrays | None = None
 
-    @property
+    @cached_property
     def contigs(self) -> Mapping[str, int]:
         """Length of each contig in bp, in the order of the FASTA files."""
         return MappingProxyType(self._layout.contigs)
+
+    @property
+    def species(self) -> Mapping[str, str]:
+        """Label of the species of each contig that was given one.
+
+        Where there are several, their contigs are named after them: ``human.chr1``.
+        """
+        return MappingProxyType(self._layout.species)
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Contigs under the names that a user gave: other name to name here."""
+        return MappingProxyType(self._layout.aliases)
 
     @property
     def fingerprint(self) -> str:
@@ -126,9 +143,9 @@ class GenomeStore(TokenGenome):
                 )
             self._arrays = _Arrays(
                 os.getpid(),
-                _map(self.path / TOKENS_FILE, np.dtype(np.uint8)),
-                _map(self.path / N_RUNS_FILE, RUN_DTYPE),
-                _map(self.path / SOFT_MASKED_FILE, RUN_DTYPE),
+                map_array(self.path / TOKENS_FILE, "u1"),
+                map_array(self.path / N_RUNS_FILE, RUN_DTYPE.str),
+                map_array(self.path / SOFT_MASKED_FILE, RUN_DTYPE.str),
             )
         return self._arrays
 
@@ -140,10 +157,15 @@ def build_store(
     fasta_paths: Sequence[Path],
     out: Path,
     *,
+    species: Sequence[str] = (),
+    aliases: Path | None = None,
     overwrite: bool = False,
     on_progress: Progress | None = None,
 ) -> GenomeStore:
     """Build the genome store ``out`` from FASTA files, or return it where it is up to date.
+
+    Where there are labels of more than one species, every contig is named after its own, as in
+    ``human.chr1``, so that two genomes may each have a ``chr1``. One label alone leaves names as they are.
 
     Several processes may build one store: the first builds, the others wait and find it up to date. A
     build that fails leaves ``out`` as it was.
@@ -151,77 +173,60 @@ def build_store(
     Args:
         fasta_paths: Plain, gzip or bgzip files; their contigs follow each other in this order.
         out: Folder of the store.
+        species: Label of each file, or one label for all; none where it is empty.
+        aliases: Table of further names of the contigs; see :mod:`hyenadna_kit.io.contig_aliases`.
         overwrite: Build anew even where ``out`` is a store already.
         on_progress: Called with the bytes read and the bytes of all files; never called where the
             store is up to date.
 
     Raises:
-        InputError: A file is no FASTA, or a contig occurs twice.
-        GenomeStoreError: ``out`` is a store of other files (and not to be overwritten), is no store,
-            or cannot be written.
+        InputError: A file is no FASTA, a contig occurs twice, a label or the table cannot be used.
+        GenomeStoreError: ``out`` is a store of other files, labels or aliases (and not to be overwritten),
+            is no store, or cannot be written.
     """
     if not fasta_paths:
         raise InputError(f"no FASTA file was given to build {out} from; name at least one")
     for path in fasta_paths:
         require_file(path)
-    # A link is followed: the folder that it points to is replaced, not the link.
-    target = out.resolve()
-    with _write_errors(out):
-        _refuse_foreign(target)
-    with _write_errors(out), locked(target):
-        if overwrite or not (target / LAYOUT_FILE).exists():
-            with atomic_folder(target) as folder:
-                write_store(fasta_paths, folder, on_progress)
-        else:
-            _require_same_sources(out, fasta_paths)
+    inputs = StoreInputs.of(fasta_paths, species, aliases)
+    build_folder(
+        GENOME_STORE,
+        out,
+        overwrite=overwrite,
+        write=lambda folder: write_store(inputs, folder, on_progress),
+        check=lambda folder: _require_same(folder, inputs),
+    )
     return GenomeStore(out)
 
 
-def _require_same_sources(store: Path, fasta_paths: Sequence[Path]) -> None:
-    sources = read_layout(store).sources
-    if [s.size for s in sources] == [path.stat().st_size for path in fasta_paths] and [
-        s.sha256 for s in sources
-    ] == [fingerprint(path) for path in fasta_paths]:
-        return
-    raise GenomeStoreError(
-        f"{store} is the store of {_join(s.path for s in sources)}, not of {_join(fasta_paths)} "
-        "as it is now; overwrite it (--overwrite) or choose another folder"
-    )
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse to replace what is no store: only an absent or empty folder, or a store."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise GenomeStoreError(f"{folder} is a file; choose a folder for the store")
-    if folder == Path.cwd():
-        raise GenomeStoreError(f"{folder} is the current folder and is not replaced; choose another folder")
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in STORE_FILES)
-    if foreign:
+def _require_same(store: Path, inputs: StoreInputs) -> None:
+    difference = _difference(read_layout(store), inputs)
+    if difference:
         raise GenomeStoreError(
-            f"{folder} holds {foreign[0]!r}, which is no part of a genome store, and is not replaced; "
-            "choose another folder"
+            f"{store} is the store {difference}; overwrite it (--overwrite) or choose another folder"
         )
 
 
-@contextmanager
-def _write_errors(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise GenomeStoreError(f"cannot write {out}: {error.strerror or error}") from None
+def _difference(layout: StoreLayout, inputs: StoreInputs) -> str:
+    """Say in what a store differs from one of ``inputs``; files are read only where all else agrees."""
+    labels, aliases = [source.species for source in layout.sources], {}
+    if inputs.aliases is not None:
+        names = ContigNames(layout.contigs, species=labels)
+        aliases = known_aliases(read_aliases(inputs.aliases), names, inputs.aliases)
+    paths = inputs.fasta_paths
+    if [source.size for source in layout.sources] == [path.stat().st_size for path in paths]:
+        if labels != list(inputs.species):
+            return f"of the species {_join(labels)}, not of {_join(inputs.species)}"
+        if aliases != layout.aliases:
+            table = inputs.aliases or "no table"
+            return f"with {len(layout.aliases)} aliases, not the {len(aliases)} of {table}"
+        if [source.sha256 for source in layout.sources] == [fingerprint(path) for path in paths]:
+            return ""
+    return f"of {_join(source.path for source in layout.sources)}, not of {_join(paths)} as it is now"
 
 
-def _join(paths: Iterable[Path | str]) -> str:
-    return ", ".join(str(path) for path in paths)
-
-
-def _map(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
-    if not path.stat().st_size:
-        return np.empty(0, dtype=dtype)
-    # Slices of the plain view are several times faster than those of np.memmap itself.
-    return np.memmap(path, dtype=dtype, mode="r").view(np.ndarray)
+def _join(words: Iterable[Path | str]) -> str:
+    return ", ".join(str(word) or "(no label)" for word in words)
 
 
 def _length(borders: NDArray[np.int64]) -> int:

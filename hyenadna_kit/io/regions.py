@@ -11,10 +11,10 @@ from pathlib import Path
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.bed import read_bed
-from hyenadna_kit.io.genome import Genome
+from hyenadna_kit.io.genome import Contigs
 
 
-def parse_regions(regions: Iterable[str], genome: Genome) -> list[Interval]:
+def parse_regions(regions: Iterable[str], genome: Contigs) -> list[Interval]:
     """Return the intervals that ``regions`` name; a contig's name alone is the whole contig.
 
     Raises:
@@ -24,7 +24,7 @@ def parse_regions(regions: Iterable[str], genome: Genome) -> list[Interval]:
     return [_parse(region.strip(), genome) for region in regions]
 
 
-def regions_or_bed(regions: Sequence[str], bed: str | None, genome: Genome) -> list[Interval]:
+def regions_or_bed(regions: Sequence[str], bed: str | None, genome: Contigs) -> list[Interval]:
     """Return the regions that a user named one by one or in a BED file, inside their contigs.
 
     Raises:
@@ -45,12 +45,12 @@ def regions_or_bed(regions: Sequence[str], bed: str | None, genome: Genome) -> l
     return found
 
 
-def whole_genome(genome: Genome) -> list[Interval]:
+def whole_genome(genome: Contigs) -> list[Interval]:
     """Return every contig as one interval, in the order of the file."""
     return [Interval(contig, 0, length) for contig, length in genome.contigs.items()]
 
 
-def check_inside(interval: Interval, genome: Genome, source: str) -> Interval:
+def check_inside(interval: Interval, genome: Contigs, source: str) -> Interval:
     """Return ``interval`` under the genome's own contig name.
 
     Args:
@@ -84,7 +84,7 @@ def refuse_overlap(regions: Sequence[Interval], others: Sequence[Interval], mess
                 raise InputError(f"{message}: {region.region} and {other.region} overlap")
 
 
-def _parse(region: str, genome: Genome) -> Interval:
+def _parse(region: str, genome: Contigs) -> Interval:
     names = genome.names
     contig = names.find(region) if ":" in region else names.resolve(region, str(genome.path))
     if contig is not None:

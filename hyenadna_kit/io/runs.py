@@ -31,35 +31,31 @@ class RunWriter:
 
     def add(self, flags: NDArray[np.bool_], offset: int) -> None:
         """Take the flags of the stretch that begins at ``offset``, at or after the end of the last."""
-        borders = np.flatnonzero(np.diff(flags, prepend=False, append=False)).astype(RUN_DTYPE) + offset
-        if not borders.size:
+        if not flags.any():
             return
+        borders = borders_of(flags)
+        borders += offset
         if self._pending.size and self._pending[1] == borders[0]:
             borders[0] = self._pending[0]
         else:
             self._write(self._pending)
         self._write(borders[:-2])
-        self._pending = borders[-2:]
+        self._pending = borders[-2:].copy()
 
     def finish(self) -> None:
         """Write the run that was held back."""
         self._write(self._pending)
 
     def _write(self, borders: NDArray[np.int64]) -> None:
-        self._handle.write(borders.tobytes())
+        self._handle.write(borders.data)
         self.count += borders.size // 2
 
 
-def runs_within(borders: NDArray[np.int64], start: int, end: int) -> NDArray[np.int64]:
-    """Return the runs in ``[start, end)``, cut to it: one row ``start, end`` each.
-
-    Args:
-        borders: What the file holds, flat.
-        start: First offset.
-        end: One past the last offset.
-    """
-    if start >= end:
-        return np.empty((0, 2), dtype=np.int64)
-    first = int(np.searchsorted(borders, start, side="right")) // 2
-    last = (int(np.searchsorted(borders, end, side="left")) + 1) // 2
-    return np.clip(borders[2 * first : 2 * last].reshape(-1, 2), start, end)
+def borders_of(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return where each run of ``flags`` begins and ends, one after the other."""
+    if not flags.size:
+        return np.empty(0, dtype=RUN_DTYPE)
+    changes = np.empty(flags.size + 1, dtype=np.bool_)
+    changes[0], changes[-1] = flags[0], flags[-1]
+    np.not_equal(flags[1:], flags[:-1], out=changes[1:-1])
+    return np.flatnonzero(changes).astype(RUN_DTYPE, copy=False)

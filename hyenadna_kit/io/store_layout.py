@@ -5,10 +5,10 @@
     n_runs.i64        runs of N: offsets in tokens.u8, as :mod:`hyenadna_kit.io.runs` writes them
     soft_masked.i64   runs of lower case in the sources, likewise
 
-``store.json`` names no file that is opened: a store reads nothing outside its folder.
+``store.json`` names no file that is opened: a store reads nothing outside its folder. Version 2 adds
+species and aliases to it; the binary files are those of version 1, which is therefore still read.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,18 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from hyenadna_kit.errors import GenomeStoreError
+from hyenadna_kit.genome.contigs import check_species_label
 from hyenadna_kit.io.runs import RUN_BYTES
-from hyenadna_kit.tokenizers.nucleotide import VOCABULARY
+from hyenadna_kit.io.store_folder import StoreKind, check_sizes, count_field, field, read_json, write_json
 
-LAYOUT_FILE = "store.json"
 TOKENS_FILE = "tokens.u8"
 N_RUNS_FILE = "n_runs.i64"
 SOFT_MASKED_FILE = "soft_masked.i64"
-STORE_FILES = (LAYOUT_FILE, TOKENS_FILE, N_RUNS_FILE, SOFT_MASKED_FILE)
-"""Names of the files of a store."""
 
-_FORMAT = "hyenadna_kit.genome_store"
-_VERSION = 1
+GENOME_STORE = StoreKind(
+    name="genome store",
+    format="hyenadna_kit.genome_store",
+    version=2,
+    older_versions=(1,),
+    layout_file="store.json",
+    data_files=(TOKENS_FILE, N_RUNS_FILE, SOFT_MASKED_FILE),
+    remedy="prepare it with `hyenadna-kit prepare GENOME.fa --out STORE --overwrite`",
+    error=GenomeStoreError,
+)
+"""What a genome store calls itself and its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,8 @@ class StoreSource:
     """Bytes on disk."""
     sha256: str
     """SHA-256 of those bytes."""
+    species: str = ""
+    """Label of all its contigs; empty where none was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,10 @@ class StoreLayout:
     """The FASTA files, in order."""
     contigs: Mapping[str, int]
     """Length of each contig in bp, in order."""
+    species: Mapping[str, str]
+    """Label of each contig that has one."""
+    aliases: Mapping[str, str]
+    """Contigs under names that a user gave: other name to name here."""
     n_runs: int
     """Number of runs of N."""
     soft_masked_runs: int
@@ -80,19 +93,22 @@ class StoreLayout:
 def write_layout(folder: Path, layout: StoreLayout) -> None:
     """Write ``store.json`` into ``folder``."""
     content = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "vocabulary": list(VOCABULARY),
         "fingerprint": layout.fingerprint,
         "sources": [asdict(source) for source in layout.sources],
         "n_runs": layout.n_runs,
         "soft_masked_runs": layout.soft_masked_runs,
+        "aliases": dict(layout.aliases),
         "contigs": [
-            {"name": name, "length": length, "offset": layout.offsets[name]}
+            {
+                "name": name,
+                "length": length,
+                "offset": layout.offsets[name],
+                "species": layout.species.get(name, ""),
+            }
             for name, length in layout.contigs.items()
         ],
     }
-    (folder / LAYOUT_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(GENOME_STORE, folder, content)
 
 
 def read_layout(folder: Path) -> StoreLayout:
@@ -101,84 +117,54 @@ def read_layout(folder: Path) -> StoreLayout:
     Raises:
         GenomeStoreError: The folder is no store, or one of another version, or damaged.
     """
-    content = _read_json(folder)
+    content = read_json(GENOME_STORE, folder)
     try:
         layout = _parse(content)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
-        raise GenomeStoreError(
-            f"{folder / LAYOUT_FILE} is damaged: {reason}; prepare the store again"
-        ) from None
-    for name, expected in layout.file_sizes().items():
-        path = folder / name
-        size = path.stat().st_size if path.is_file() else 0
-        if size != expected or not path.is_file():
-            raise GenomeStoreError(
-                f"{path} has {size} bytes, expected {expected}: the store is damaged; prepare it again"
-            )
+        path = folder / GENOME_STORE.layout_file
+        raise GenomeStoreError(f"{path} is damaged: {reason}; {GENOME_STORE.remedy}") from None
+    check_sizes(GENOME_STORE, folder, layout.file_sizes())
     return layout
 
 
-def _read_json(folder: Path) -> dict[str, Any]:
-    path = folder / LAYOUT_FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise GenomeStoreError(
-            f"{folder} is not a genome store ({LAYOUT_FILE}: {error.strerror}); "
-            "`hyenadna-kit prepare GENOME.fa --out STORE` makes one"
-        ) from None
-    except (ValueError, RecursionError):
-        raise GenomeStoreError(f"{path} is not JSON; prepare the store again") from None
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise GenomeStoreError(f"{folder} is not a genome store: {path} is not of the format {_FORMAT}")
-    if content.get("version") != _VERSION:
-        version = content.get("version")
-        raise GenomeStoreError(
-            f"{folder} is a store of version {version!r}, expected {_VERSION}; prepare it again"
-        )
-    if content.get("vocabulary") != list(VOCABULARY):
-        vocabulary = content.get("vocabulary")
-        raise GenomeStoreError(f"{path} has the vocabulary {vocabulary}, expected {list(VOCABULARY)}")
-    return content
-
-
 def _parse(content: dict[str, Any]) -> StoreLayout:
+    # Species and aliases came with version 2, and there they must be.
+    is_version_1 = content["version"] == 1
+    label = {"species": ""} if is_version_1 else {}
+    sources = [label | _record(source) for source in field(content, "sources", list)]
+    contigs = [label | _record(contig) for contig in field(content, "contigs", list)]
+    labels = {field(contig, "name", str): field(contig, "species", str) for contig in contigs}
     layout = StoreLayout(
-        fingerprint=_typed(content, "fingerprint", str),
+        fingerprint=field(content, "fingerprint", str),
         sources=tuple(
             StoreSource(
-                path=_typed(source, "path", str),
-                size=_count(source, "size"),
-                sha256=_typed(source, "sha256", str),
+                path=field(source, "path", str),
+                size=count_field(source, "size"),
+                sha256=field(source, "sha256", str),
+                species=field(source, "species", str),
             )
-            for source in _typed(content, "sources", list)
+            for source in sources
         ),
-        contigs={
-            _typed(contig, "name", str): _count(contig, "length")
-            for contig in _typed(content, "contigs", list)
-        },
-        n_runs=_count(content, "n_runs"),
-        soft_masked_runs=_count(content, "soft_masked_runs"),
+        contigs={contig["name"]: count_field(contig, "length") for contig in contigs},
+        species={name: check_species_label(label) for name, label in labels.items() if label},
+        aliases={} if is_version_1 else _aliases(content),
+        n_runs=count_field(content, "n_runs"),
+        soft_masked_runs=count_field(content, "soft_masked_runs"),
     )
-    offsets = [_count(contig, "offset") for contig in content["contigs"]]
-    if offsets != list(layout.offsets.values()):
+    if [count_field(contig, "offset") for contig in contigs] != list(layout.offsets.values()):
         raise ValueError("the offsets of its contigs do not follow from their names and lengths")
     return layout
 
 
-def _typed(record: Any, key: str, kind: type) -> Any:
-    if not isinstance(record, dict):
-        raise TypeError(f"{record!r} is no record")
-    value = record[key]
-    # bool is a kind of int to isinstance, and is none here.
-    if type(value) is not kind:
-        raise TypeError(f"{key} is {value!r}, expected {kind.__name__}")
-    return value
+def _aliases(content: dict[str, Any]) -> dict[str, str]:
+    aliases: dict[str, str] = field(content, "aliases", dict)
+    for other in aliases:
+        field(aliases, other, str)
+    return aliases
 
 
-def _count(record: Any, key: str) -> int:
-    value: int = _typed(record, key, int)
-    if value < 0:
-        raise ValueError(f"{key} is {value}, expected 0 or more")
+def _record(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is no record")
     return value

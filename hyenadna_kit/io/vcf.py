@@ -17,8 +17,9 @@ from typing import Literal, NoReturn, final
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.io.bcf import LENGTHS, BcfDictionary, read_site
-from hyenadna_kit.io.vcf_header import VcfHeader
-from hyenadna_kit.io.vcf_source import BCF_MAGIC, DAMAGE, MAX_RECORD_BYTES, VcfSource, describe_damage
+from hyenadna_kit.io.compressed import DAMAGE, describe_damage
+from hyenadna_kit.io.vcf_header import VcfHeader, shown
+from hyenadna_kit.io.vcf_source import BCF_MAGIC, MAX_RECORD_BYTES, VcfSource
 
 AlleleKind = Literal["sequence", "symbolic", "star", "missing"]
 
@@ -245,10 +246,10 @@ def _fault(line: bytes, columns: list[bytes], num_columns: int) -> str:
     num_found = line.count(b"\t") + 1
     if num_found < num_columns:
         cut = " and no line end: the file is cut off here" if not line.endswith(b"\n") else ""
-        return f"{line[:40]!r} has {num_found} of {num_columns} columns (parted by tabs){cut}"
+        return f"{shown(line, 40)} has {num_found} of {num_columns} columns (parted by tabs){cut}"
     if not columns[1].isdigit():
-        return f"POS {columns[1][:20]!r} is not a number from 0"
-    return f"CHROM, REF or ALT of {line[:40]!r} is empty"
+        return f"POS {shown(columns[1], 20)} is not a number from 0"
+    return f"CHROM, REF or ALT of {shown(line, 40)} is empty"
 
 
 @lru_cache(maxsize=1024)

@@ -84,13 +84,16 @@ class VcfHeader:
                 columns.
         """
         if not lines or not lines[0].startswith(b"##fileformat=VCF"):
-            first = lines[0][:30] if lines else b""
-            raise InputError(f"{source} is not VCF: its first line {first!r} is not ##fileformat=VCFv4.x")
+            first = shown(lines[0] if lines else b"", 30)
+            raise InputError(
+                f"{source} is not VCF: its first line {first} is not ##fileformat=VCFv4.x; give a VCF or BCF "
+                "with its header (bcftools view writes one)"
+            )
         columns = lines[-1].rstrip(b"\r\n").split(b"\t")
         if columns[:_NUM_FIXED_COLUMNS] != _COLUMNS:
             raise InputError(
                 f"{source}, line {len(lines)}: expected the line '#CHROM POS ID REF ALT QUAL FILTER INFO' "
-                f"(columns parted by tabs) before the first record, got {lines[-1][:60]!r}"
+                f"(columns parted by tabs) before the first record, got {shown(lines[-1], 60)}; add it"
             )
         declared = list(declarations(lines))
         return cls(
@@ -100,6 +103,12 @@ class VcfHeader:
             info_ids=frozenset(d.id for d in declared if d.kind == "INFO"),
             sample_count=max(0, len(columns) - _SAMPLES_FROM),
         )
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Names of the samples, in the order of their columns."""
+        columns = self.lines[-1].rstrip(b"\r\n").split(b"\t")[_SAMPLES_FROM:]
+        return tuple(name.decode(errors="surrogateescape") for name in columns)
 
     @property
     def line_end(self) -> bytes:
@@ -145,6 +154,11 @@ class VcfHeader:
 def declarations(lines: Iterable[bytes]) -> Iterator[Declaration]:
     """Yield what the lines of a header declare, in order."""
     return (found for found in map(_declaration, lines) if found is not None)
+
+
+def shown(text: bytes, max_bytes: int) -> str:
+    """Return the beginning of ``text``, quoted; bytes that are no text show as U+FFFD."""
+    return repr(text[:max_bytes].decode(errors="replace"))
 
 
 def _declaration(line: bytes) -> Declaration | None:

@@ -1,46 +1,30 @@
-"""The data of a pretraining run: the counter stream, and tiled windows for validation."""
+"""The loaders of a pretraining run: the counter stream, and tiled windows for validation."""
 
 import signal
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from lightning import LightningDataModule
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from hyenadna_kit.batch import Batch
-from hyenadna_kit.io.genome import Genome
-from hyenadna_kit.windows.dataset import TiledBatches, WindowDataset, collate_next_token
-from hyenadna_kit.windows.layout import TiledWindow
-from hyenadna_kit.windows.stream import CounterSampler, CounterStream
+from hyenadna_kit.training.pretrain_data import DataPlan
+from hyenadna_kit.windows.dataset import TiledBatches, WindowDataset, WindowTokens, collate_next_token
+from hyenadna_kit.windows.stream import CounterSampler
 
 
 class PretrainingData(LightningDataModule):
     """Training windows without end, from the step on at which the run stands."""
 
-    def __init__(
-        self,
-        genome: Genome,
-        stream: CounterStream,
-        validation: Sequence[TiledWindow],
-        *,
-        batch_size: int,
-        num_workers: int = 0,
-    ) -> None:
+    def __init__(self, plan: DataPlan, *, batch_size: int, num_workers: int = 0) -> None:
         """Take the data.
 
         Args:
-            genome: Where the bases are.
-            stream: Training windows.
-            validation: Windows of one length, all scored on their second half or more.
+            plan: What is read.
             batch_size: Windows that one process takes at a time.
             num_workers: Processes that read beside the training process.
         """
         super().__init__()
-        self.genome = genome
-        self.stream = stream
-        self.validation = validation
+        self.plan = plan
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.first_step = 0
@@ -54,7 +38,7 @@ class PretrainingData(LightningDataModule):
         """Go on where another run stood."""
         self.first_step = state_dict["step"]
 
-    def train_dataloader(self) -> DataLoader[NDArray[np.uint8]]:
+    def train_dataloader(self) -> DataLoader[WindowTokens]:
         """Return the batches of this process."""
         assert self.trainer is not None
         sampler = CounterSampler(
@@ -65,7 +49,7 @@ class PretrainingData(LightningDataModule):
             num_ranks=self.trainer.world_size,
         )
         return DataLoader(
-            WindowDataset(self.genome, self.stream),
+            WindowDataset(self.plan.source, self.plan.stream, self.plan.weigh),
             batch_sampler=sampler,
             collate_fn=collate_next_token,
             num_workers=self.num_workers,
@@ -76,8 +60,8 @@ class PretrainingData(LightningDataModule):
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation batches of this process."""
         assert self.trainer is not None
-        mine = self.validation[self.trainer.global_rank :: self.trainer.world_size]
-        return DataLoader(TiledBatches(self.genome, mine, batch_size=self.batch_size), batch_size=None)
+        mine = self.plan.validation[self.trainer.global_rank :: self.trainer.world_size]
+        return DataLoader(TiledBatches(self.plan.source, mine, batch_size=self.batch_size), batch_size=None)
 
 
 def _ignore_sigterm(worker: int) -> None:

@@ -34,13 +34,13 @@ class TrainingModule(LightningModule):
         torch.manual_seed(hash((self.seed, self.global_rank, self.trainer.global_step, within_step)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of one batch, in nats a base.
+        """Return the loss of one batch, in nats a base, each base with its weight.
 
         Raises:
             TrainingError: The loss is no number: training has diverged.
         """
         del batch_idx
-        loss = self.model.head.loss(self.model(batch.input_ids).logits, batch.labels)
+        loss = self.model.head.loss(self.model(batch.input_ids).logits, batch.labels, batch.weights)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"the loss of step {self.trainer.global_step + 1} is {loss.item()}: training has diverged; "

@@ -3,21 +3,36 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hyenadna_kit.io.read_filter import ReadFilter
 from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.training.optim import OptimizerConfig
+from hyenadna_kit.windows.sampling import SamplingConfig
 from hyenadna_kit.windows.stream import LengthSchedule
 
 _NUM_SEEDS = 1 << 32  # what NumPy's global generator takes
 
+_LEAST = {
+    "validate_every": 1,
+    "batch_size": 1,
+    "accumulate_batches": 1,
+    "max_steps": 1,
+    "log_every": 1,
+    "checkpoint_every": 1,
+    "validation_bases": 1,
+    "num_workers": 0,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """Train a language model to predict each base of a genome from those before it."""
+    """Train a language model on a genome, or on reads: each base from those before it."""
 
-    genome: str
-    """Genome store or FASTA."""
     out: str
     """Run folder. A run that was stopped continues from it, exactly."""
+    genome: str | None = None
+    """Genome store or FASTA; with reads, the FASTA that a CRAM was written against."""
+    reads: str | None = None
+    """Sequencing reads to train on in place of a genome: BAM, CRAM or read store."""
     model: HyenaDNAConfig = field(default_factory=HyenaDNAConfig)
     """The model."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -46,6 +61,14 @@ class PretrainConfig:
     """Steps of the whole run."""
     reverse_fraction: float = 0.5
     """Share of windows that are read on the reverse strand."""
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """Which windows of the genome are drawn."""
+    soft_mask_weight: float = 1.0
+    """Weight in the loss, 0 to 1, of bases that are lower case in the FASTA (repeats)."""
+    read_filter: ReadFilter = field(default_factory=ReadFilter)
+    """Which reads of a BAM or CRAM are trained on."""
+    quality_weights: bool = True
+    """Weigh each base of a read by the probability that it was read right, as its quality says."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Number format of matrix products; auto takes bfloat16 where the device computes in it. Filters,
     convolutions, residuals and the loss are float32 always."""
@@ -59,24 +82,23 @@ class PretrainConfig:
     """Steps between checkpoints."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "validate_every",
-            "batch_size",
-            "accumulate_batches",
-            "max_steps",
-            "log_every",
-            "checkpoint_every",
-            "validation_bases",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.num_workers < 0:
-            raise ValueError(f"num_workers must be at least 0, got {self.num_workers}")
+        self._refuse_data()
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if not 0 <= self.seed < _NUM_SEEDS:
             raise ValueError(f"seed must lie in 0 to {_NUM_SEEDS - 1}, got {self.seed}")
-        for name in ("validation_fraction", "reverse_fraction"):
+        for name in ("validation_fraction", "reverse_fraction", "soft_mask_weight"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+
+    def _refuse_data(self) -> None:
+        if self.genome is None and self.reads is None:
+            raise ValueError("name the data to train on by --genome or by --reads")
+        of_genome = {"train_regions": (), "sampling": SamplingConfig(), "soft_mask_weight": 1.0}
+        for name, usual in of_genome.items() if self.reads is not None else ():
+            if getattr(self, name) != usual:
+                raise ValueError(f"{name} is for a genome, got {getattr(self, name)} together with reads")
 
     @property
     def lengths(self) -> LengthSchedule:

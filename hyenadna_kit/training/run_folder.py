@@ -4,10 +4,12 @@ config.resolved.yaml    every option; running from this file gives the same run
 run.json                versions, fingerprint of the genome, regions
 metrics.jsonl           one line every few steps
 checkpoints/last.ckpt   state of training
+reads/                  read store, where reads were given as BAM or CRAM
 config.json, model.safetensors, tokenizer.json    the model, once trained
 """
 
 import json
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,19 @@ CONFIG_NAME = "config.resolved.yaml"
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
 CHECKPOINT_NAME = "checkpoints/last.ckpt"
+READS_NAME = "reads"
 
 RECORD_KEYS = ("genome_fingerprint", "train", "validation", "held_out")
 """What a record holds beside the versions."""
 
 _MODEL_NAMES = ("config.json", "model.safetensors", "tokenizer.json")
 _TEMPORARIES = ".*.tmp.*"
+_LEFT_BY_A_KILL = (RECORD_NAME, READS_NAME, f".{READS_NAME}.lock")
 
 _PACKAGES = ("hyenadna_kit", "torch", "lightning", "numpy")
 
 # These say where things lie and how they are read, not what is computed.
-_FREE_OPTIONS = frozenset({"genome", "out", "num_workers"})
+_FREE_OPTIONS = frozenset({"genome", "reads", "out", "num_workers"})
 
 
 class RunFolder:
@@ -50,6 +54,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """The log of measurements."""
         return self.path / METRICS_NAME
+
+    @property
+    def reads(self) -> Path:
+        """The read store of a run on a BAM or CRAM."""
+        return self.path / READS_NAME
 
     def validation_at(self, step: int) -> float | None:
         """Return the last bits per base measured on the validation part after ``step``, or None."""
@@ -69,7 +78,7 @@ class RunFolder:
         """
         if not self.path.exists() or (self.path / CONFIG_NAME).exists():
             return
-        left = [path for path in self.path.iterdir() if path.name != RECORD_NAME]
+        left = [path for path in self.path.iterdir() if path.name not in _LEFT_BY_A_KILL]
         if any(not path.match(_TEMPORARIES) for path in left):
             raise InputError(f"--out {self.path} holds files but no run; choose another folder")
 
@@ -86,8 +95,8 @@ class RunFolder:
             InputError: The folder holds another run, or files that are no run.
         """
         self.refuse_foreign()
-        for path in self.path.rglob(_TEMPORARIES):
-            path.unlink()
+        for path in list(self.path.rglob(_TEMPORARIES)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         if not (self.path / CONFIG_NAME).exists():
             with atomic_file(self.path / RECORD_NAME) as path:
                 versions = {package: version(package) for package in _PACKAGES}

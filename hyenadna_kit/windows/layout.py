@@ -4,10 +4,51 @@ In: intervals of a genome. Out: windows, as intervals.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Literal, NamedTuple, get_args
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval
+
+PartialWindows = Literal["keep", "drop", "shift"]
+"""What becomes of a window that reaches past the end of its region."""
+
+
+def tile(
+    region: Interval, length: int, *, stride: int | None = None, partial: PartialWindows = "keep"
+) -> Iterator[Interval]:
+    """Yield windows of ``length`` bp from the start of ``region`` on, on its strand.
+
+        tile(Interval("c", 0, 22), 10, stride=5):
+            [0, 10), [5, 15), [10, 20), then with keep [15, 22), with shift [12, 22), with drop none
+
+    The first window that reaches the end of the region is the last.
+
+    Args:
+        region: Any interval.
+        length: Bases of a window.
+        stride: Bases from the start of one window to that of the next; None is ``length``.
+        partial: ``keep`` cuts a window that reaches past the end, ``shift`` moves it back inside,
+            ``drop`` leaves it out. A region shorter than ``length`` has a window with ``keep`` alone.
+
+    Raises:
+        InputError: ``length`` or ``stride`` is less than 1, or ``partial`` is none of the three.
+    """
+    stride = length if stride is None else stride
+    if length < 1 or stride < 1:
+        raise InputError(f"length and stride must be at least 1, got {length} and {stride}")
+    if partial not in get_args(PartialWindows):
+        raise InputError(f"partial must be one of {', '.join(get_args(PartialWindows))}, got {partial!r}")
+    for start in range(region.start, region.end, stride):
+        end = start + length
+        if end <= region.end:
+            yield replace(region, start=start, end=end)
+        elif partial == "keep":
+            yield replace(region, start=start)
+        elif partial == "shift" and region.length >= length:
+            yield replace(region, start=region.end - length)
+        if end >= region.end:
+            return
 
 
 class TiledWindow(NamedTuple):

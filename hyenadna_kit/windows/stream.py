@@ -6,14 +6,15 @@ and resumed, or that has other workers, sees the very same windows.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import count
+from dataclasses import dataclass
+from itertools import count, pairwise
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.windows.places import DrawRules, Places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +50,20 @@ class LengthSchedule:
         doublings = min(step // self.steps_per_length, self.final.bit_length())
         return min(self.final, self.first << doublings)
 
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every length that some step has, ascending."""
+        lengths = (
+            min(self.final, self.first << doublings) for doublings in range(self.final.bit_length() + 1)
+        )
+        return tuple(dict.fromkeys(lengths))
+
 
 class CounterStream:
-    """Windows drawn uniformly over the bases of some regions.
+    """Windows drawn over the bases of some regions.
 
-    Every window of a region is as likely as every other, and none crosses the end of its region.
+    Every window of a region is as likely as every other unless the rules say otherwise, and none
+    crosses the end of its region.
     """
 
     def __init__(
@@ -64,6 +74,7 @@ class CounterStream:
         batch_size: int,
         seed: int,
         reverse_fraction: float = 0.5,
+        rules: DrawRules | None = None,
     ) -> None:
         """Lay out the stream.
 
@@ -73,40 +84,43 @@ class CounterStream:
             batch_size: Items of one step, over all ranks.
             seed: Of the whole stream.
             reverse_fraction: Share of windows that are read on the reverse strand.
+            rules: What is drawn how often; None is every place as often as every other.
 
         Raises:
-            InputError: No region is long enough for the longest window.
+            InputError: No region is long enough for the longest window, or at some length the rules
+                leave no place for one; regions overlap where features are asked for.
         """
-        self.regions = tuple(regions)
+        self.rules = rules or DrawRules()
+        self.regions = _in_order(regions) if self.rules.feature_fraction else tuple(regions)
         self.lengths = lengths
         self.batch_size = batch_size
         self.seed = seed
         self.reverse_fraction = reverse_fraction
-        self._places: dict[int, NDArray[np.int64]] = {}
+        self._places: dict[int, Places] = {}
         if not self.regions or max(region.length for region in self.regions) <= lengths.final:
             longest = max((region.length for region in self.regions), default=0)
             raise InputError(
                 f"windows of {lengths.final} bp need a training region of at least {lengths.final + 1} bp, "
                 f"the longest has {longest}; use a longer genome or a smaller length"
             )
+        for length in lengths.all:
+            self.places(length)
 
     def __getitem__(self, item: int) -> Interval:
         """Return item ``item``: a pure function of it and of what the stream was built with."""
-        generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, item, 0, 0]))
-        num_bases = self.lengths.at(item // self.batch_size) + 1
-        firsts = self._first_places(num_bases)
-        place = int(generator.integers(firsts[-1]))
-        index = int(np.searchsorted(firsts, place, side="right")) - 1
-        start = self.regions[index].start + place - int(firsts[index])
-        window = replace(self.regions[index], start=start, end=start + num_bases)
+        generator = item_generator(self.seed, item)
+        window = self.places(self.lengths.at(item // self.batch_size)).draw(generator)
         return window.reverse_complement() if generator.random() < self.reverse_fraction else window
 
-    def _first_places(self, num_bases: int) -> NDArray[np.int64]:
-        """Number every place of a window; return the first number of each region, then the total."""
-        if num_bases not in self._places:
-            counts = [max(0, region.length - num_bases + 1) for region in self.regions]
-            self._places[num_bases] = np.cumsum([0, *counts])
-        return self._places[num_bases]
+    def places(self, length: int) -> Places:
+        """Return the places of windows in which ``length`` tokens are read and one more is predicted."""
+        if length not in self._places:
+            self._places[length] = Places(self.regions, length + 1, self.rules)
+        return self._places[length]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Worked out again where it arrives: tables of millions of features are slow to send.
+        return self.__dict__ | {"_places": {}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,3 +146,16 @@ class CounterSampler:
         for batch in count(self.first_step * self.num_batches):
             first = (batch * self.num_ranks + self.rank) * self.batch_size
             yield list(range(first, first + self.batch_size))
+
+
+def item_generator(seed: int, item: int) -> np.random.Generator:
+    """Return the source of all that is random about item ``item`` of the stream of ``seed``."""
+    return np.random.Generator(np.random.Philox(key=seed, counter=[0, item, 0, 0]))
+
+
+def _in_order(regions: Sequence[Interval]) -> tuple[Interval, ...]:
+    ordered = sorted(regions, key=lambda region: (region.contig, region.start))
+    for one, following in pairwise(ordered):
+        if one.overlaps(following):
+            raise InputError(f"training regions must be apart: {one.region} and {following.region} overlap")
+    return tuple(ordered)

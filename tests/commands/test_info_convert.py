@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pysam
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -112,6 +113,41 @@ def test_info_on_a_fasta_and_its_store(tmp_path, monkeypatch, capsys):
     assert fasta["sha256"] == store["sha256"]
     assert (fasta["c0"], fasta["c19"], fasta["..."]) == ("10", "200", "2 more")
     assert "c20" not in fasta
+
+
+def test_info_on_a_store_of_two_species_and_aliases(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("a.fa").write_text(">chr1\nACGT\n>chr2\nACGTAC\n")
+    Path("b.fa").write_text(">chr1\nAC\n")
+    Path("aliases.tsv").write_text("NC_1\tworm.chr1\n")
+    words = ["a.fa", "b.fa", "--species", "fly,worm", "--aliases", "aliases.tsv", "--out", "store"]
+    assert cli.main(["prepare", *words]) == 0
+    capsys.readouterr()
+    status, text, _ = run(capsys, "info", "store")
+    found = facts(text)
+    assert (status, found["species"], found["contigs"], found["bases"]) == (0, "2", "3", "12")
+    assert (found["fly"], found["worm"]) == ("2 contigs, 10 bases", "1 contig, 2 bases")
+    assert (found["fly.chr2"], found["worm.chr1"], found["aliases"]) == ("6", "2", "1")
+
+
+def test_info_on_a_read_store(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    header = {"SQ": [{"SN": "chr1", "LN": 1000}, {"SN": "chr2", "LN": 500}]}
+    with pysam.AlignmentFile("reads.bam", "wb", header=header) as bam:
+        for flag in (0, 16, 4):
+            read = pysam.AlignedSegment(bam.header)
+            read.query_name, read.query_sequence, read.flag = "read", "ACGTA", flag
+            if flag != 4:
+                read.reference_id, read.reference_start, read.cigarstring = 0, 7, "5M"
+            bam.write(read)
+    assert cli.main(["prepare", "reads.bam", "--out", "store"]) == 0
+    capsys.readouterr()
+    status, text, _ = run(capsys, "info", "store")
+    found = facts(text)
+    assert (status, found["reads"], found["kept"], found["bases"]) == (0, "store", "2 of 3", "10")
+    assert found["dropped: unmapped"] == "1"
+    assert (found["contigs of the reference"], found["chr1"], found["chr2"]) == ("2", "1,000", "500")
+    assert len(found["sha256"]) == 64
 
 
 @pytest.mark.parametrize(

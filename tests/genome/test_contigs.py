@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from hyenadna_kit.errors import ContigNotFoundError
-from hyenadna_kit.genome.contigs import ContigNames
+from hyenadna_kit.errors import ContigNotFoundError, InputError
+from hyenadna_kit.genome.contigs import ContigNames, check_species_label, qualified
 
 UCSC = ("chr1", "chr2", "chrX", "chrM", "chrUn_KI270442v1")
 ENSEMBL = ("1", "2", "X", "MT")
@@ -78,3 +78,48 @@ def test_summary(names, expected):
 def test_names_survive_pickling():
     names = pickle.loads(pickle.dumps(ContigNames(iter(UCSC), aliases={"one": "chr1"})))
     assert names.find("one") == names.find("1") == "chr1"
+
+
+TWO_SPECIES = ("human.chr1", "human.chrM", "yeast.I", "yeast.Mito", "NC_1.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("human.chr1", "human.chr1", id="as it is"),
+        pytest.param("human.1", "human.chr1", id="prefix added behind the label"),
+        pytest.param("yeast.chrI", "yeast.I", id="prefix removed behind the label"),
+        pytest.param("human.MT", "human.chrM", id="mitochondrion of one"),
+        pytest.param("yeast.chrM", "yeast.Mito", id="mitochondrion of the other"),
+        pytest.param("chrhuman.1", None, id="no prefix before the label"),
+        pytest.param("chr1", None, id="without a label"),
+        pytest.param("human.I", None, id="contig of the other"),
+        pytest.param("mouse.chr1", None, id="unknown label"),
+        pytest.param("NC_1.1", "NC_1.1", id="dot that ends no label"),
+        pytest.param("chrNC_1.1", "NC_1.1", id="prefix before a dot that ends no label"),
+    ],
+)
+def test_find_in_a_genome_of_several_species(name, expected):
+    assert ContigNames(TWO_SPECIES, species=["human", "yeast"]).find(name) == expected
+
+
+def test_label_is_one_only_where_it_was_given():
+    assert ContigNames(TWO_SPECIES).find("human.1") is None
+
+
+def test_alias_of_an_alias_is_none():
+    names = ContigNames(UCSC, aliases={"a": "1", "b": "a"})
+    assert [names.find(name) for name in ("1", "a", "b", "a")] == ["chr1", None, None, None]
+
+
+def test_names_are_found_again_after_others():
+    names = ContigNames(UCSC)
+    for _ in range(2):
+        found = [names.find(name) for name in ("1", "chr1", "MT", "chrMT", "chr3")]
+        assert found == ["chr1", "chr1", "chrM", "chrM", None]
+
+
+def test_label_and_contig_are_joined_as_in_maf():
+    assert qualified(check_species_label("hg38"), "chr1") == "hg38.chr1"
+    with pytest.raises(InputError, match=r"species label 'hg\.38'"):
+        check_species_label("hg.38")

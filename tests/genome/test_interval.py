@@ -1,14 +1,13 @@
 """Intervals against sets of positions."""
 
 import pickle
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.genome.interval import Interval, Strand, subtract
+from hyenadna_kit.genome.interval import Interval, Strand
 
 
 @st.composite
@@ -38,26 +37,6 @@ def test_place_between_bases_is_contained_from_edge_to_edge(place, expected):
     interval = Interval("a", 5, 10)
     assert interval.contains(Interval("a", place, place)) is expected
     assert not interval.overlaps(Interval("a", place, place))
-
-
-@given(intervals(), st.lists(intervals(), max_size=5))
-def test_subtraction_leaves_the_other_bases_in_order(interval, holes):
-    left = subtract(interval, holes)
-    remaining = set(positions(interval)).difference(*map(positions, holes))
-    assert set().union(*map(positions, left)) == remaining
-    assert all(piece.strand is interval.strand and piece.length > 0 for piece in left)
-    # Maximal pieces in order: a base that is missing lies between any two.
-    assert all(one.end < other.start for one, other in pairwise(left))
-
-
-def test_subtraction_example():
-    holes = [Interval("a", 8, 20), Interval("a", 2, 4), Interval("b", 0, 9), Interval("a", 6, 6)]
-    assert subtract(Interval("a", 0, 10), holes) == [Interval("a", 0, 2), Interval("a", 4, 8)]
-
-
-def test_hole_within_a_hole_gives_nothing_back():
-    holes = [Interval("a", 1, 8), Interval("a", 3, 5)]
-    assert subtract(Interval("a", 0, 10), holes) == [Interval("a", 0, 1), Interval("a", 8, 10)]
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,43 @@ def test_copied_head_shares_nothing():
     with torch.no_grad():
         twin.head.weight.zero_()
     assert model.head.weight.any()
+
+
+def test_weighted_loss_is_the_weighted_mean_over_the_labels_that_count():
+    logits, labels = draw_logits(), TOKENS.to(torch.int16).clone()
+    labels[0, :7] = IGNORED_LABEL
+    weights = torch.rand(BATCH, LENGTH, generator=torch.Generator().manual_seed(2))
+    log_probs = plain_log_probs(logits)
+    counted = [(b, i) for b in range(BATCH) for i in range(LENGTH) if labels[b, i] != IGNORED_LABEL]
+    total = sum(weights[b, i].item() for b, i in counted)
+    expected = -sum(weights[b, i].item() * log_probs[b, i, labels[b, i]] for b, i in counted) / total
+    assert HEAD.loss(logits, labels, weights).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_weights_of_1_change_nothing():
+    logits, labels = draw_logits(torch.float32), TOKENS.to(torch.int16).clone()
+    labels[1, 2:5] = IGNORED_LABEL
+    weighted = HEAD.loss(logits, labels, torch.ones(BATCH, LENGTH)).item()
+    assert weighted == pytest.approx(HEAD.loss(logits, labels).item(), rel=1e-6)
+
+
+def test_loss_does_not_depend_on_the_scale_of_the_weights():
+    logits, weights = draw_logits(), torch.rand(BATCH, LENGTH)
+    one, other = (HEAD.loss(logits, TOKENS, scale * weights).item() for scale in (1.0, 1e-3))
+    assert one == pytest.approx(other, rel=1e-5)
+
+
+def test_batch_in_which_no_label_has_weight_has_loss_0_and_zero_gradients():
+    logits = draw_logits().requires_grad_()
+    loss = HEAD.loss(logits, TOKENS, torch.zeros(BATCH, LENGTH))
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+
+
+def test_gradient_at_a_label_of_weight_0_is_exactly_0():
+    logits, weights = draw_logits().requires_grad_(), torch.ones(BATCH, LENGTH)
+    weights[1, 4] = 0
+    HEAD.loss(logits, TOKENS, weights).backward()
+    assert not logits.grad[1, 4].any()
+    assert logits.grad.abs().sum(2).count_nonzero() == BATCH * LENGTH - 1

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import pickle
+import random
 import re
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ from hyenadna_kit.io.genome import open_genome
 from hyenadna_kit.io.genome_store import build_store
 
 LETTERS = "ACGTACGTACGTacgtNNnnURYSWKMBDHVurykmbdhvsw"
+HEX_TO_BASES = str.maketrans("0123456789abcdef", "ACGT" * 4)
 TOKEN_OF = {"A": 7, "C": 8, "G": 9, "T": 10, "N": 11}
 
 
@@ -67,8 +69,13 @@ def intervals(draw):
 
 
 def biopython(text):
-    """Contigs of a FASTA text by Biopython, in the letters of a genome: upper-case ACGTN."""
-    records = SeqIO.parse(io.StringIO(text.decode().lstrip()), "fasta")
+    """Contigs of a FASTA text by Biopython, in the letters of a genome."""
+    return biopython_bases(io.StringIO(text.decode().lstrip()))
+
+
+def biopython_bases(handle):
+    """Contigs of an open FASTA by Biopython, in upper-case ACGTN."""
+    records = SeqIO.parse(handle, "fasta")
     return {r.id: re.sub("[^ACGT]", "N", str(r.seq).upper().replace("U", "T")) for r in records}
 
 
@@ -204,13 +211,80 @@ def test_malformed_file_is_one_line_with_the_file(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b">chr1 a\nACGT\nTTGG\nCCA\n>chr2\nNNA\n", id="as it should be"),
+        pytest.param(b">chr1 a\r\nACGT\r\nTTGG\r\nCCA\r\n>chr2\r\nNNA\r\n", id="CRLF"),
+        pytest.param(b">chr1 a\r\nACGT\nTTGG\r\nCCA\n>chr2\r\nNNA\r\n", id="CRLF and LF"),
+        pytest.param(b">chr1 a\nA\nCGTTTG\nGC\nCA\n>chr2\nN\nNA\n", id="lines of mixed width"),
+        pytest.param(b">chr1 a\nACGTTTGGCCA\n>chr2\nNNA", id="no newline at the end"),
+        pytest.param(b">chr1 a\r\nACGTTTGGCCA\r\n>chr2\r\nNNA\r", id="CR without LF at the end"),
+        pytest.param(b"\n\n>chr1 a\n\nACGTTT\n\n\nGGCCA\n\n>chr2\nNNA\n\n\n", id="blank lines"),
+        pytest.param(b">chr1 a\nACGT TTGG \n\tCCA\n>chr2\nNN A\n", id="spaces and tabs within lines"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 7, 1 << 22])
+def test_layout_of_the_lines_does_not_change_the_bases(tmp_path, monkeypatch, text, block):
+    monkeypatch.setattr(fasta_text, "_BLOCK_BYTES", block)
+    path = tmp_path / "genome.fa"
+    path.write_bytes(text)
+    for genome in (Fasta(path), build_store([path], tmp_path / "store")):
+        assert dict(genome.contigs) == {"chr1": 11, "chr2": 3}
+        assert genome.fetch(Interval("chr1", -1, 12)) == "NACGTTTGGCCAN"
+        assert genome.fetch(Interval("chr2", 0, 3)) == "NNA"
+
+
+def test_stale_fai_beside_the_file_is_not_believed(tmp_path):
+    path, index = tmp_path / "genome.fa", tmp_path / "genome.fa.fai"
+    path.write_bytes(b">chr1\nACGTACGTAC\n>chr2\nGGGGGGGGGG\n")
+    pysam.faidx(str(path))
+    stale = index.read_bytes()
+    path.write_bytes(b">chr1 longer now\nTTTTTTTTTTTTTTT\n>chr2\nACCCCCCCCC\n")
+    with pysam.FastaFile(str(path)) as believer:
+        assert believer.fetch("chr2") != "ACCCCCCCCC"
+    for genome in (Fasta(path), build_store([path], tmp_path / "store")):
+        assert dict(genome.contigs) == {"chr1": 15, "chr2": 10}
+        assert genome.fetch(Interval("chr1", 0, 15)) == "T" * 15
+        assert genome.fetch(Interval("chr2", 0, 10)) == "ACCCCCCCCC"
+    assert index.read_bytes() == stale
+
+
+def bgzipped(tmp_path):
+    """Return bgzip of several blocks and, of each, the number of bytes before it."""
+    path = tmp_path / "whole.fa.gz"
+    write_bgzip(path, b">chr1\n" + random.Random(0).randbytes(100_000).hex().translate(HEX_TO_BASES).encode())
+    content = path.read_bytes()
+    starts, start = [], 0
+    while start < len(content):
+        starts.append(start)
+        start += int.from_bytes(content[start + 16 : start + 18], "little") + 1
+    return content, starts
+
+
 def test_bgzip_cut_at_a_block_border_is_an_error(tmp_path):
+    content, starts = bgzipped(tmp_path)
+    assert len(starts) > 3
     path = tmp_path / "cut.fa.gz"
-    write_bgzip(path, b">chr1\n" + b"ACGT" * 40_000)
-    path.write_bytes(path.read_bytes()[:-28])
-    assert gzip.decompress(path.read_bytes()).startswith(b">chr1")  # gzip sees nothing wrong
-    with pytest.raises(InputError, match=r"cut\.fa\.gz lacks its end marker"):
-        dict(Fasta(path).contigs)
+    for start in starts[1:]:
+        path.write_bytes(content[:start])
+        assert gzip.decompress(path.read_bytes()).startswith(b">chr1")  # gzip sees nothing wrong
+        with pytest.raises(InputError, match=r"cut\.fa\.gz lacks its end marker"):
+            dict(Fasta(path).contigs)
+
+
+def test_bgzip_cut_within_a_block_is_an_error(tmp_path):
+    content, starts = bgzipped(tmp_path)
+    path = tmp_path / "cut.fa.gz"
+    cuts = {start + step for start in starts for step in (1, 3, 17, 18, 27)}
+    for cut in sorted(cuts):
+        path.write_bytes(content[:cut])
+        with pytest.raises(InputError, match=r"cut\.fa\.gz .*(truncated|not FASTA)") as caught:
+            dict(Fasta(path).contigs)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(InputError):
+            build_store([path], tmp_path / "store")
+    assert not (tmp_path / "store").exists()
 
 
 def test_path_must_be_a_file(tmp_path):
@@ -292,3 +366,62 @@ def test_open_genome_takes_a_file_or_a_store(tmp_path, genome):
     assert type(open_genome(store.path)) is type(store)
     with pytest.raises(InputError, match="nowhere is neither a FASTA file nor a genome store"):
         open_genome(tmp_path / "nowhere")
+
+
+# Contigs, bp and letters of every genome of the data. Source: Biopython, once; the lengths of yeast, E. coli,
+# lambda, phiX174 and chrM are those of their GenBank records, and the MD5 of chrM is the M5 of its header.
+GENOMES = {
+    "bam/methylation/chr20_from_MD.fa": (1, 34_886, "ACGT"),
+    "genomes/bacteria/bacillus_anthracis_GCF_000008445.fna.gz": (3, 5_503_926, "ACGT"),
+    "genomes/bacteria/ecoli_K12_MG1655.fna.gz": (1, 4_641_652, "ACGT"),
+    "genomes/bacteria/haemophilus_influenzae_GCA_000027305.fna.gz": (1, 1_830_138, "ACGKMNRSTWY"),
+    "genomes/bacteria/legionella_pneumophila_GCF_000048645.fna.gz": (2, 3_635_495, "ACGNT"),
+    "genomes/bacteria/portiera_GCF_000292685.fna": (1, 358_242, "ACGT"),
+    "genomes/bacteria/pseudomonas_aeruginosa_GCF_000006765.fna.gz": (1, 6_264_404, "ACGT"),
+    "genomes/bacteria/salmonella_LT2_GCF_000006945.1.fna.gz": (2, 4_951_371, "ACGT"),
+    "genomes/bacteria/shigella_dysenteriae_GCF_002949675.fna.gz": (2, 4_578_459, "ACGT"),
+    "genomes/bacteria/staphylococcus_aureus_GCF_000017085.fna.gz": (3, 2_903_081, "ACGRT"),
+    "genomes/eukaryote_1pct/athaliana/1pct.fa.gz": (7, 1_196_674, "ACGKNSTY"),
+    "genomes/eukaryote_1pct/celegans/1pct.fa.gz": (7, 1_002_861, "ACGT"),
+    "genomes/eukaryote_1pct/dmelanogaster/1pct.fa.gz": (7, 1_375_477, "ACGNT"),
+    "genomes/phage/NC_001422_1.fna": (1, 5_386, "ACGT"),
+    "genomes/phage/lambda_NC_001416.fa": (1, 48_502, "ACGT"),
+    "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz": (17, 12_157_105, "ACGT"),
+    "human/grch37_chr17_1-1000000.fa": (1, 1_000_000, "ACGNT"),
+    "human/grch37_chr1_1-1000000.fa": (1, 1_000_000, "ACGNT"),
+    "human/grch37_chr20_1-2Mb.fa": (1, 1_000_000, "ACGT"),
+    "human/grch38_chr20_1-1000000.fa": (1, 1_000_000, "ACGNT"),
+    "human/grch38_chrM.fa": (1, 16_569, "ACGNT"),
+    "human/hg19_chr20_9995001-11095000.fa.gz": (1, 1_100_000, "ACGT"),
+    "variants/mpra_elements_GRCh38.fa": (29, 13_095, "ACGNT"),
+}
+MD5 = {
+    "genomes/phage/NC_001422_1.fna": "3332ed720ac7eaa9b3655c06f6b9e196",
+    "genomes/phage/lambda_NC_001416.fa": "509bdb356475a21077713babc47a4a35",
+    "human/grch38_chrM.fa": "c68f52674c9fb33aef52dcf399755519",
+}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", GENOMES)
+def test_real_genome_has_its_stated_contigs_length_and_letters(data, tmp_path, name):
+    path = data / name
+    bases = {}
+    for block in read_fasta(path):
+        bases[block.contig] = bases.get(block.contig, b"") + block.bases
+    letters = "".join(sorted(chr(letter) for letter in set().union(*bases.values())))
+    assert (len(bases), sum(map(len, bases.values())), letters) == GENOMES[name]
+    if name in MD5:
+        assert hashlib.md5(b"".join(bases.values())).hexdigest() == MD5[name]
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as handle:
+        expected = biopython_bases(handle)
+    for genome in (Fasta(path), build_store([path], tmp_path / "store")):
+        assert list(genome.contigs) == list(expected)
+        for contig, sequence in expected.items():
+            assert genome.fetch(Interval(contig, 0, len(sequence))) == sequence
+
+
+@pytest.mark.real_data
+def test_no_genome_of_the_data_is_left_out(data):
+    found = [path for suffix in ("fa", "fna") for path in data.rglob(f"*.{suffix}*")]
+    assert {str(path.relative_to(data)) for path in found if path.suffix != ".fai"} == set(GENOMES)

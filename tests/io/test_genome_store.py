@@ -1,4 +1,4 @@
-"""Genome stores: their index against brute force, their windows in worker processes, their failures."""
+"""Genome stores: their index against brute force, their failures, and what they cost."""
 
 import gzip
 import hashlib
@@ -6,8 +6,9 @@ import json
 import multiprocessing
 import os
 import pickle
-import random
 import re
+import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,19 +16,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from Bio import SeqIO
-from Bio.Seq import reverse_complement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyenadna_kit.commands import prepare
 from hyenadna_kit.errors import ContigNotFoundError, GenomeStoreError, InputError
 from hyenadna_kit.files import locked
 from hyenadna_kit.genome.interval import Interval, Strand
-from hyenadna_kit.io import fasta_text, store_layout
+from hyenadna_kit.io import fasta_text
 from hyenadna_kit.io.genome_store import GenomeStore, build_store
 
-YEAST = "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz"
+ROOT = Path(__file__).parents[2]
 FIRST = b">chr1 first\nACGTNNacgt\n>chr2\nnnRT\n"
 SECOND = b">chr3\nGGGG\n"
 
@@ -103,13 +101,13 @@ def test_no_base_in_reach_is_no_run(store, start, end):
 
 def test_store_json_says_what_it_was_built_from(store, fasta):
     content = json.loads((store.path / "store.json").read_text())
-    assert (content["format"], content["version"]) == ("hyenadna_kit.genome_store", 1)
+    assert (content["format"], content["version"]) == ("hyenadna_kit.genome_store", 2)
     assert content["contigs"] == [
-        {"name": "chr1", "length": 10, "offset": 0},
-        {"name": "chr2", "length": 4, "offset": 10},
+        {"name": "chr1", "length": 10, "offset": 0, "species": ""},
+        {"name": "chr2", "length": 4, "offset": 10, "species": ""},
     ]
     assert content["sources"] == [
-        {"path": str(fasta), "size": len(FIRST), "sha256": hashlib.sha256(FIRST).hexdigest()}
+        {"path": str(fasta), "size": len(FIRST), "sha256": hashlib.sha256(FIRST).hexdigest(), "species": ""}
     ]
     assert content["vocabulary"][7:] == list("ACGTN")
     tokens = (store.path / "tokens.u8").read_bytes()
@@ -313,8 +311,10 @@ def replaced(text):
         pytest.param(replaced(b"\xff\xfe"), "is not JSON", id="not text"),
         pytest.param(replaced(b"[1]"), "is not of the format", id="other JSON"),
         pytest.param(edited(["format"], "zarr"), "is not of the format", id="other format"),
-        pytest.param(edited(["version"], 2), "store of version 2, expected 1", id="other version"),
-        pytest.param(edited(["vocabulary", 7], "T"), "has the vocabulary", id="other vocabulary"),
+        pytest.param(edited(["version"], 3), "has version 3, expected 2", id="later version"),
+        pytest.param(edited(["version"], "2"), "has version '2', expected 2", id="version is text"),
+        pytest.param(removed("version"), "has version None, expected 2", id="no version"),
+        pytest.param(edited(["vocabulary", 7], "T"), "has vocabulary", id="other vocabulary"),
         pytest.param(edited(["contigs", 0, "length"], -4), "length is -4", id="negative length"),
         pytest.param(
             edited(["contigs", 0, "length"], 10.0), "length is 10.0, expected int", id="fractional length"
@@ -335,6 +335,12 @@ def replaced(text):
         pytest.param(edited(["contigs", 0], "chr1"), "'chr1' is no record", id="contig is text"),
         pytest.param(edited(["n_runs"], 10**30), r"n_runs\.i64 has 32 bytes", id="absurd number of runs"),
         pytest.param(removed("fingerprint"), "has no 'fingerprint'", id="no fingerprint"),
+        pytest.param(removed("aliases"), "has no 'aliases'", id="no aliases"),
+        pytest.param(edited(["aliases"], ["a"]), r"aliases is \['a'\], expected", id="aliases are a list"),
+        pytest.param(edited(["aliases"], {"a": 1}), "a is 1, expected str", id="alias of a number"),
+        pytest.param(edited(["contigs", 0, "species"], 7), "species is 7, expected str", id="species is 7"),
+        pytest.param(edited(["contigs", 0, "species"], "a/b"), "species label 'a/b'", id="species is a path"),
+        pytest.param(edited(["sources", 0], "g.fa"), "'g.fa' is no record", id="source is text"),
     ],
 )
 def test_damaged_store_is_refused_in_one_line(store, fasta, damage, message):
@@ -349,7 +355,6 @@ def test_damaged_store_is_refused_in_one_line(store, fasta, damage, message):
 def test_store_reads_nothing_that_store_json_names(store):
     edited(["sources", 0, "path"], "../../../../etc/passwd")(store.path)
     assert GenomeStore(store.path).fetch(Interval("chr1", 0, 4)) == "ACGT"
-    assert {"store.json", "tokens.u8", "n_runs.i64", "soft_masked.i64"} == set(store_layout.STORE_FILES)
 
 
 def test_store_rebuilt_under_an_open_handle_is_refused_by_name(store, tmp_path):
@@ -394,85 +399,76 @@ def test_pickle_holds_no_bases(tmp_path):
     assert pickle.loads(pickled).fetch(Interval("chr1", 2, 6)) == "GTAC"
 
 
-WORKER = {}
+VERSION_1 = """{
+ "format": "hyenadna_kit.genome_store", "version": 1,
+ "vocabulary": ["[CLS]", "[SEP]", "[BOS]", "[MASK]", "[PAD]", "[RESERVED]", "[UNK]", "A", "C", "G", "T", "N"],
+ "fingerprint": "%s", "sources": [{"path": "genome.fa", "size": %d, "sha256": "%s"}],
+ "n_runs": 2, "soft_masked_runs": 2,
+ "contigs": [{"name": "chr1", "length": 10, "offset": 0}, {"name": "chr2", "length": 4, "offset": 10}]
+}"""
 
 
-def start_worker(store, contigs):
-    """Keep what a worker is given; under fork the store comes as it is, open, and is not pickled."""
-    WORKER.update(store=store, contigs=contigs)
+@pytest.fixture
+def old_store(tmp_path):
+    """The store of FIRST as version 1 wrote it, byte for byte."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    genome = hashlib.sha256(b">chr1\nACGTNNacgt\n>chr2\nnnRT\n").hexdigest()
+    (folder / "store.json").write_text(VERSION_1 % (genome, len(FIRST), hashlib.sha256(FIRST).hexdigest()))
+    (folder / "tokens.u8").write_bytes(bytes([7, 8, 9, 10, 11, 11, 7, 8, 9, 10, 11, 11, 11, 10]))
+    (folder / "n_runs.i64").write_bytes(struct.pack("<4q", 4, 6, 10, 13))
+    (folder / "soft_masked.i64").write_bytes(struct.pack("<4q", 6, 10, 10, 12))
+    return folder
 
 
-def wrong_windows(seed, num_windows):
-    """Count windows of the store that differ from the sequences that Biopython read."""
-    draw = random.Random(seed)
-    store, contigs = WORKER["store"], WORKER["contigs"]
-    names = list(contigs)
-    wrong = 0
-    for number in range(num_windows):
-        contig = names[draw.randrange(len(names))]
-        sequence = contigs[contig]
-        start = draw.randint(-50, len(sequence) + 50)
-        end = start + draw.randint(0, 400)
-        expected = "N" * (min(end, 0) - min(start, 0)) + sequence[max(start, 0) : max(end, 0)]
-        expected += "N" * (end - start - len(expected))
-        strand = Strand.FORWARD
-        if number % 2:
-            strand, expected = Strand.REVERSE, reverse_complement(expected)
-        wrong += store.fetch(Interval(contig, start, end, strand)) != expected
-    return wrong
+def test_store_of_version_1_is_read_and_kept(old_store, fasta):
+    store = GenomeStore(old_store)
+    assert dict(store.contigs) == {"chr1": 10, "chr2": 4}
+    assert (dict(store.species), dict(store.aliases)) == ({}, {})
+    assert store.fetch(Interval("1", -1, 11)) == "NACGTNNACGTN"
+    assert store.n_runs("chr2").tolist() == [[0, 3]]
+    assert store.soft_masked_runs("chr1").tolist() == [[6, 10]]
+    assert build_store([fasta], old_store, on_progress=fail_if_built).fingerprint == store.fingerprint
+    assert json.loads((old_store / "store.json").read_text())["version"] == 1
 
 
-@pytest.mark.slow
-@pytest.mark.real_data
-# Python 3.12 warns of forking beside the threads of numpy, and this is the case under test.
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-@pytest.mark.usefixtures("no_shape_checks")  # they take ten times as long as the windows
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_windows_of_yeast_in_worker_processes_equal_biopython(data, tmp_path, method):
-    if method not in multiprocessing.get_all_start_methods():
-        pytest.skip(f"no {method} on {sys.platform}")
-    with gzip.open(data / YEAST, "rt") as handle:
-        contigs = {record.id: str(record.seq) for record in SeqIO.parse(handle, "fasta")}
-    store = build_store([data / YEAST], tmp_path / "yeast")
-    assert sum(store.contigs.values()) == 12_157_105
-    start_worker(store, contigs)
-    assert wrong_windows(seed=0, num_windows=100) == 0  # the store is open before the workers start
-    context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(
-        2, mp_context=context, initializer=start_worker, initargs=(store, contigs)
-    ) as pool:
-        assert list(pool.map(wrong_windows, (1, 2), (100_000, 100_000))) == [0, 0]
+def test_store_built_anew_over_version_1_is_of_version_2(old_store, fasta, tmp_path):
+    build_store([fasta], old_store, overwrite=True)
+    build_store([fasta], tmp_path / "new")
+    for name in ("store.json", "tokens.u8", "n_runs.i64", "soft_masked.i64"):
+        assert (old_store / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
 
 
-def options(*genome, out, overwrite=False):
-    return prepare.PrepareOptions(genome=tuple(map(str, genome)), out=str(out), overwrite=overwrite)
+PEAK_MEMORY = """
+import sys
+from pathlib import Path
+from hyenadna_kit.io.genome_store import build_store
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+before = peak()
+build_store([Path(sys.argv[1])], Path(sys.argv[2]))
+print((peak() - before) // 1024)
+"""
 
 
-def test_prepare_says_what_the_store_holds(fasta, tmp_path, capsys):
-    out = tmp_path / "store"
-    assert prepare.run(options(fasta, out=out)) == 0
-    printed = capsys.readouterr()
-    assert printed.out == f"{out}: 2 contigs, 14 bases, 35.71% N, 42.86% soft-masked\n"
-    assert re.fullmatch(r"read 0\.0 MB in \d+\.\d s \([\d,]+ MB/s\)\n", printed.err)
-    assert prepare.run(options(fasta, out=out)) == 0
-    again = capsys.readouterr()
-    assert again.out == printed.out
-    assert again.err == "the store is up to date: nothing was read\n"
-
-
-def test_prepare_shows_a_bar_on_a_terminal(fasta, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "120")
-    assert prepare.run(options(fasta, out=tmp_path / "store")) == 0
-    assert "reading" in capsys.readouterr().err
-    assert prepare.run(options(fasta, out=tmp_path / "store")) == 0
-    assert "up to date" in capsys.readouterr().err
-
-
-def test_prepare_refuses_and_overwrites(store, tmp_path, capsys):
-    other = tmp_path / "other.fa"
-    other.write_bytes(SECOND)
-    with pytest.raises(GenomeStoreError, match="--overwrite"):
-        prepare.run(options(other, out=store.path))
-    prepare.run(options(other, out=store.path, overwrite=True))
-    assert "1 contig, 4 bases, 0.00% N" in capsys.readouterr().out
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read the peak of memory from")
+@pytest.mark.parametrize("encoding", ["plain", "gzip"])
+def test_memory_of_a_build_does_not_grow_with_the_genome(tmp_path, encoding):
+    line = b"ACGTNNacgtGGCATTAcgtnACGTGGCATTACGTACGTACGTGGCATTACGTACGTGGCATT\n"
+    contig = b">chr%d\n" + line * 400_000
+    content = b"".join(contig % number for number in range(4))  # about 100 MB
+    path = tmp_path / "genome.fa"
+    path.write_bytes(content if encoding == "plain" else gzip.compress(content, 1))
+    # The peak of a child by getrusage is at least that of its parent: Linux hands it down.
+    finished = subprocess.run(
+        [sys.executable, "-c", PEAK_MEMORY, str(path), str(tmp_path / "store")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(finished.stdout) < 48
+    assert (tmp_path / "store" / "tokens.u8").stat().st_size == 4 * 400_000 * (len(line) - 1)

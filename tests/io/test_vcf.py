@@ -203,7 +203,7 @@ def test_variants_of_a_record(tmp_path, columns, expected):
         pytest.param(b"\n\n", "is not VCF", id="blank"),
         pytest.param(b"chr1\t1\t.\tA\tC\t.\t.\t.\n", "##fileformat", id="no_header"),
         pytest.param(COLUMNS + b"\nchr1\t1\t.\tA\tC\t.\t.\t.\n", "##fileformat", id="no_fileformat"),
-        pytest.param(b"##gff-version 3\n" + COLUMNS + b"\n", "##fileformat", id="gff"),
+        pytest.param(b"##gff-version 3\n" + COLUMNS + b"\n", "'##gff-version 3.*; give a VCF", id="gff"),
         pytest.param(HEADER, "#CHROM", id="no_columns"),
         pytest.param(HEADER + b"chr1\t1\t.\tA\tC\t.\t.\t.\n", "line 11.*#CHROM", id="no_columns_line"),
         pytest.param(HEADER + COLUMNS.replace(b"\t", b" "), "tabs", id="spaces_for_tabs"),
@@ -224,7 +224,7 @@ def test_a_file_that_is_no_variant_file_is_refused_when_opened(tmp_path, content
     with pytest.raises(InputError, match=problem) as caught:
         read_variants(path)
     assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert not re.search(r"\n|b'", str(caught.value))
 
 
 def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
@@ -240,11 +240,11 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
         pytest.param(b"\n", "1 of 8 columns", id="blank_line"),
         pytest.param(b"chr1 5 . A C . . .\n", "tabs", id="spaces_for_tabs"),
         pytest.param(b"chr1\t5\t.\tA\tC", "cut off here", id="cut_line"),
-        pytest.param(b"chr1\tx5\t.\tA\tC\t.\t.\t.\n", "POS b'x5'", id="position_letters"),
-        pytest.param(b"chr1\t-5\t.\tA\tC\t.\t.\t.\n", "POS b'-5'", id="position_negative"),
-        pytest.param(b"chr1\t5.0\t.\tA\tC\t.\t.\t.\n", "POS b'5.0'", id="position_float"),
-        pytest.param(b"chr1\t1_0\t.\tA\tC\t.\t.\t.\n", "POS b'1_0'", id="position_underscore"),
-        pytest.param(b"chr1\t\t.\tA\tC\t.\t.\t.\n", "POS b''", id="position_empty"),
+        pytest.param(b"chr1\tx5\t.\tA\tC\t.\t.\t.\n", "POS 'x5'", id="position_letters"),
+        pytest.param(b"chr1\t-5\t.\tA\tC\t.\t.\t.\n", "POS '-5'", id="position_negative"),
+        pytest.param(b"chr1\t5.0\t.\tA\tC\t.\t.\t.\n", "POS '5.0'", id="position_float"),
+        pytest.param(b"chr1\t1_0\t.\tA\tC\t.\t.\t.\n", "POS '1_0'", id="position_underscore"),
+        pytest.param(b"chr1\t\t.\tA\tC\t.\t.\t.\n", "POS ''", id="position_empty"),
         pytest.param(b"chr1\t" + b"9" * 5000 + b"\t.\tA\tC\t.\t.\t.\n", "not", id="position_huge"),
         pytest.param(b"chr1\t5\t.\t\tC\t.\t.\t.\n", "is empty", id="ref_empty"),
         pytest.param(b"chr1\t5\t.\tA\t\t.\t.\t.\n", "is empty", id="alt_empty"),
@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
         pytest.param(b"chr1\t5\t.\tA\tC\t.\t.\tN\0\n", "NUL", id="nul"),
         pytest.param(b"chr1\t5\t.\tA\xe9\tC\t.\t.\t.\n", "not text", id="ref_not_ascii"),
         pytest.param(b"chr\xff\t5\t.\tA\tC\t.\t.\t.\n", "not text", id="contig_not_utf8"),
-        pytest.param(COLUMNS + b"\n", "POS b'POS'", id="second_header"),
+        pytest.param(COLUMNS + b"\n", "POS 'POS'", id="second_header"),
     ],
 )
 def test_a_bad_record_is_named_after_the_good_ones(tmp_path, line, problem):
@@ -263,7 +263,7 @@ def test_a_bad_record_is_named_after_the_good_ones(tmp_path, line, problem):
     assert [record.position for record in records] == [3, 3]
     assert re.search(problem, message)
     assert message.startswith(f"{path}, record 3 (line 14): ")
-    assert "\n" not in message
+    assert not re.search(r"\n|b'", message)
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"], ids=["last_line_cut", "line_in_the_middle"])

@@ -181,12 +181,5 @@ def kill_before_tokenizer():
     )
 
 
-def wait_shortly():
-    """Refuse a folder in which another process trains sooner than a user's process does."""
-    from hyenadna_kit.training import pretrain
-
-    pretrain._ORPHANS_SECONDS = 0.2
-
-
 kill_in_step = partial(signal_in_step, signal.SIGKILL)
 kill_in_validation = partial(signal_in_validation, signal.SIGKILL)

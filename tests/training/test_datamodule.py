@@ -11,6 +11,7 @@ from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.genome_store import build_store
 from hyenadna_kit.testing import write_toy_genome
 from hyenadna_kit.training.datamodule import PretrainingData
+from hyenadna_kit.training.pretrain_data import DataPlan
 from hyenadna_kit.windows.layout import tile_windows
 from hyenadna_kit.windows.stream import CounterStream, LengthSchedule
 
@@ -28,7 +29,8 @@ def data(genome, *, batch_size=GLOBAL_BATCH, rank=0, num_ranks=1, accumulate=1, 
     lengths = LengthSchedule(final=LENGTH, initial=16, steps_per_length=2)
     stream = CounterStream(regions, lengths, batch_size=GLOBAL_BATCH, seed=SEED)
     tiles = list(tile_windows(Interval("toy3", 0, 500), LENGTH))
-    module = PretrainingData(genome, stream, tiles, batch_size=batch_size, **options)
+    plan = DataPlan(source=genome, stream=stream, validation=tiles, weigh=None, record={})
+    module = PretrainingData(plan, batch_size=batch_size, **options)
     module.trainer = SimpleNamespace(
         global_step=0, accumulate_grad_batches=accumulate, global_rank=rank, world_size=num_ranks
     )
@@ -50,7 +52,7 @@ def test_batches_are_the_items_of_the_stream(genome):
     module = data(genome)
     for step, batch in enumerate(batches(module, 3)):
         items = range(step * GLOBAL_BATCH, (step + 1) * GLOBAL_BATCH)
-        tokens = [genome.tokens(module.stream[item]).tolist() for item in items]
+        tokens = [genome.tokens(module.plan.stream[item]).tolist() for item in items]
         assert batch.input_ids.tolist() == [window[:-1] for window in tokens]
         assert batch.labels.tolist() == [
             [token if token <= 10 else IGNORED_LABEL for token in window[1:]] for window in tokens

@@ -14,7 +14,7 @@ from hyenadna_kit.batch import Batch
 from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.training.module import TrainingModule
 from hyenadna_kit.training.optim import OptimizerConfig
-from hyenadna_kit.windows.dataset import collate_next_token
+from hyenadna_kit.windows.dataset import WindowTokens, collate_next_token
 
 A, C, T, N, PAD = 7, 8, 10, 11, 4
 
@@ -31,7 +31,7 @@ def build(dropout=0.0):
 
 
 def batch(*windows):
-    return collate_next_token([np.array(window, dtype=np.uint8) for window in windows])
+    return collate_next_token([WindowTokens(np.array(window, dtype=np.uint8)) for window in windows])
 
 
 def random_windows(number=3, length=33):
@@ -150,3 +150,18 @@ def test_labels_may_be_of_any_kind_of_batch():
     assert isinstance(made, Batch)
     assert made.input_ids.dtype == torch.uint8
     assert math.isfinite(build().training_step(made, 0).item())
+
+
+def test_bases_count_in_training_as_they_are_weighted_and_in_validation_alike():
+    module, made = build(), batch(*random_windows())
+    without = made._replace(labels=made.labels.masked_fill(torch.arange(32) < 10, -100))
+    weights = (torch.arange(32) >= 10).float().expand(3, 32)
+    assert module.training_step(made._replace(weights=weights), 0).item() == pytest.approx(
+        module.training_step(without, 0).item(), rel=1e-6
+    )
+    sums = []
+    for given in (made, made._replace(weights=weights)):
+        module.on_validation_epoch_start()
+        module.validation_step(given, 0)
+        sums.append(module._validation.tolist())
+    assert sums[0] == sums[1]

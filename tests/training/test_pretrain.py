@@ -19,8 +19,9 @@ from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
 from hyenadna_kit.testing import write_toy_genome
 from hyenadna_kit.training.module import TrainingModule
 from hyenadna_kit.training.optim import OptimizerConfig
-from hyenadna_kit.training.pretrain import choose_regions, pretrain
+from hyenadna_kit.training.pretrain import pretrain
 from hyenadna_kit.training.pretrain_config import PretrainConfig
+from hyenadna_kit.training.pretrain_data import choose_regions
 
 MIXER = HyenaConfig(filter=FilterConfig(filter_order=8))
 BACKBONE = BackboneConfig(d_model=16, num_layers=1, context_length=64, mixer=MIXER, embed_dropout=0.0)
@@ -272,6 +273,7 @@ def test_division_that_leaks_or_leaves_nothing_is_refused(small, options, error,
         ("seed", 1 << 32),
         ("validation_fraction", 1.5),
         ("reverse_fraction", -0.1),
+        ("soft_mask_weight", 1.1),
     ],
 )
 def test_option_outside_its_range_is_named_with_its_value(option, value):

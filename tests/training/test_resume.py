@@ -205,7 +205,7 @@ def test_second_process_in_a_folder_is_refused(folder, tmp_path):
     options = ("--max_steps", "100000")
     first = command.Running(words(folder, out, *options), tmp_path)
     wait_for(out / "metrics.jsonl", first)
-    second = command.run(words(folder, out, *options), other, command.wait_shortly)
+    second = command.run(words(folder, out, *options), other)
     assert (second.status, second.out) == (1, "")
     assert second.err == f"hyenadna-kit pretrain: another process is training in {out}\n"
     assert first.process.is_alive()

@@ -1,12 +1,12 @@
-"""Tiled windows: every base of a region predicted once, with its left context."""
+"""Tiles of a region, and tiled windows: every base predicted once, with its left context."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.genome.interval import Interval
-from hyenadna_kit.windows.layout import spread_windows, tile_windows
+from hyenadna_kit.genome.interval import Interval, Strand
+from hyenadna_kit.windows.layout import spread_windows, tile, tile_windows
 
 
 @st.composite
@@ -48,20 +48,20 @@ def test_every_base_is_scored_once_and_in_order(region, length):
 
 @given(region=regions(), length=LENGTHS)
 def test_every_scored_base_has_half_a_window_before_it_where_the_contig_has_it(region, length):
-    for tile in tile_windows(region, length):
-        for position in range(tile.scored.start, tile.scored.end):
-            bases_before = position - max(0, tile.window.start)
+    for tiled in tile_windows(region, length):
+        for position in range(tiled.scored.start, tiled.scored.end):
+            bases_before = position - max(0, tiled.window.start)
             assert bases_before >= min(position, length // 2)
 
 
 @given(region=regions(), length=LENGTHS)
 def test_label_span_points_at_the_scored_bases(region, length):
-    for tile in tile_windows(region, length):
+    for tiled in tile_windows(region, length):
         # The model reads all but the last token; label i is the token after input i.
-        predicted = list(range(tile.window.start, tile.window.end))[1:]
-        first, last = tile.label_span
+        predicted = list(range(tiled.window.start, tiled.window.end))[1:]
+        first, last = tiled.label_span
         assert 0 <= first < last <= length
-        assert predicted[first:last] == list(range(tile.scored.start, tile.scored.end))
+        assert predicted[first:last] == list(range(tiled.scored.start, tiled.scored.end))
 
 
 @given(region=regions(), length=LENGTHS)
@@ -110,3 +110,73 @@ def test_spread_windows_lie_evenly(num_bases):
 
 def test_no_regions_give_no_windows():
     assert spread_windows([], 16, 100) == []
+
+
+@pytest.mark.parametrize(
+    ("partial", "last"),
+    [("keep", [(15, 22)]), ("shift", [(12, 22)]), ("drop", [])],
+)
+def test_worked_example_of_tiles(partial, last):
+    tiles = list(tile(Interval("c", 0, 22), 10, stride=5, partial=partial))
+    assert [(one.start, one.end) for one in tiles] == [(0, 10), (5, 15), (10, 20), *last]
+
+
+@pytest.mark.parametrize("partial", ["keep", "shift", "drop"])
+def test_tiles_that_fit_are_the_same_at_either_kind_of_end(partial):
+    assert list(tile(Interval("c", 4, 12), 4, partial=partial)) == [Interval("c", 4, 8), Interval("c", 8, 12)]
+    assert list(tile(Interval("c", 4, 12), 4, stride=2, partial=partial)) == [
+        Interval("c", 4, 8),
+        Interval("c", 6, 10),
+        Interval("c", 8, 12),
+    ]
+
+
+def brute_force_tiles(region, length, stride, partial):
+    """Place windows one by one, until the last base of the region has been reached."""
+    found, start = [], region.start
+    while start < region.end:
+        inside = [p for p in range(start, start + length) if region.start <= p < region.end]
+        if len(inside) == length or partial == "keep":
+            found.append((inside[0], inside[-1] + 1))
+        elif partial == "shift" and region.end - length >= region.start:
+            found.append((region.end - length, region.end))
+        if inside[-1] == region.end - 1:
+            break
+        start += stride
+    return found
+
+
+@given(
+    region=regions(),
+    length=st.integers(1, 30),
+    stride=st.integers(1, 40),
+    partial=st.sampled_from(["keep", "shift", "drop"]),
+    strand=st.sampled_from(Strand),
+)
+def test_tiles_against_brute_force(region, length, stride, partial, strand):
+    stranded = Interval(region.contig, region.start, region.end, strand)
+    tiles = list(tile(stranded, length, stride=stride, partial=partial))
+    assert [(one.start, one.end) for one in tiles] == brute_force_tiles(region, length, stride, partial)
+    assert {one.strand for one in tiles} <= {strand}
+    covered = {position for one in tiles for position in range(one.start, one.end)}
+    if partial != "drop" and stride <= length <= region.length:
+        assert covered == set(range(region.start, region.end))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"length": 0}, "at least 1, got 0 and 0"),
+        ({"length": 5, "stride": 0}, "at least 1, got 5 and 0"),
+        ({"length": 5, "stride": -5}, "at least 1, got 5 and -5"),
+    ],
+    ids=["no length", "no stride", "backwards"],
+)
+def test_impossible_tiles_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        list(tile(Interval("c", 0, 10), **options))
+
+
+def test_unknown_treatment_of_the_end_is_refused(no_shape_checks):
+    with pytest.raises(InputError, match="partial must be one of keep, drop, shift, got 'cut'"):
+        list(tile(Interval("c", 0, 10), 5, partial="cut"))

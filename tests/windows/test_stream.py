@@ -1,5 +1,6 @@
 """The counter stream: a pure function of (seed, item), uniform over its regions, cut without loss."""
 
+import hashlib
 import math
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval, Strand
+from hyenadna_kit.genome.interval_set import IntervalSet
+from hyenadna_kit.windows.places import DrawRules
 from hyenadna_kit.windows.stream import CounterSampler, CounterStream, LengthSchedule
 
 REGIONS = (
@@ -25,6 +28,15 @@ REGIONS = (
 PLACES = [("one", start) for start in range(7)] + [("two", start) for start in range(5, 9)] + [("three", 0)]
 CHI_SQUARE_11 = 37.37  # exceeded once in 10,000 draws at 11 degrees of freedom
 DRAWS = 6000
+
+
+RULES = DrawRules(
+    factors={"two": 3.0},
+    n_runs=IntervalSet([Interval("one", 4, 7), Interval("one", 11, 14), Interval("two", 0, 6)]),
+    max_n_fraction=0.4,
+    feature_middles={"two": np.array([7, 11]), "one": np.array([2, 8, 40])},
+    feature_fraction=0.3,
+)
 
 
 def build(regions=REGIONS, *, seed=5, final=3, initial=None, steps_per_length=2, **options):
@@ -46,17 +58,66 @@ def test_items_are_those_of_every_release():
     ]
 
 
-def test_any_order_and_any_object_give_the_same_items():
-    whole = [build(initial=2)[item] for item in range(50)]
-    again = build(initial=2)
+STORED_REGIONS = (
+    Interval("b", 500, 90_000),
+    Interval("a", 0, 1_000_000),
+    Interval("short", 3, 40),
+    Interval("a", 2_000_000, 2_000_700),
+    Interval("b", 100, 400),
+)
+STORED_ITEMS = (
+    (0, "a", 756144, 756209, "+"),
+    (1, "a", 137067, 137132, "+"),
+    (39, "b", 88089, 88154, "-"),
+    (40, "a", 329595, 329724, "+"),
+    (79, "a", 889915, 890044, "+"),
+    (160, "a", 830734, 831735, "+"),
+    (161, "a", 95452, 96453, "+"),
+    (10**6, "a", 980920, 981921, "-"),
+    (2**40 + 7, "a", 290973, 291974, "-"),
+)
+# SHA-256 of the first 5000 items, each as CONTIG:START-END, strand and a semicolon.
+STORED_DIGEST = "9b613a2dad740685e0c7ade5b6352146443c5525c0be034127376311f5f17be9"
+FAR_ITEMS = (
+    (0, "x", 3767660854, 3767791927, "-"),
+    (1, "x", 2644849567, 2644980640, "-"),
+    (2, "x", 1231697275, 1231828348, "-"),
+    (3, "x", 943475886, 943606959, "-"),
+    (2**63, "x", 2234898549, 2235029622, "+"),
+)
+
+
+def test_items_of_a_warm_up_over_regions_in_any_order_are_those_of_every_release():
+    stream = build(
+        STORED_REGIONS, seed=20240229, final=1000, initial=64, steps_per_length=10, reverse_fraction=0.3
+    )
+    for item, contig, start, end, strand in STORED_ITEMS:
+        assert stream[item] == Interval(contig, start, end, Strand(strand))
+    items = (stream[item] for item in range(5000))
+    written = "".join(f"{w.contig}:{w.start}-{w.end}{w.strand.value};" for w in items)
+    assert hashlib.sha256(written.encode()).hexdigest() == STORED_DIGEST
+
+
+def test_items_past_32_bits_are_those_of_every_release():
+    regions = [Interval("x", 0, 5_000_000_000), Interval("y", 7, 250_000_000)]
+    stream = build(regions, seed=2**64 + 5, final=131072, batch_size=8)
+    for item, contig, start, end, strand in FAR_ITEMS:
+        assert stream[item] == Interval(contig, start, end, Strand(strand))
+
+
+@pytest.mark.parametrize("rules", [None, RULES], ids=["uniform", "rules"])
+def test_any_order_and_any_object_give_the_same_items(rules):
+    whole = [build(initial=2, rules=rules)[item] for item in range(50)]
+    again = build(initial=2, rules=rules)
     order = np.random.default_rng(0).permutation(50).tolist()
     assert {item: again[item] for item in order} == dict(enumerate(whole))
     assert [again[item] for item in range(50)] == whole
 
 
+@pytest.mark.parametrize("rules", [None, RULES], ids=["uniform", "rules"])
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_every_process_sees_the_same_items(method):
-    stream = build(initial=2)
+def test_every_process_sees_the_same_items(method, rules):
+    stream = build(initial=2, rules=rules)
     items = [3, 0, 40, 7, 3, 10**15]
     with ProcessPoolExecutor(2, mp_context=get_context(method)) as pool:
         assert list(pool.map(stream.__getitem__, items)) == [stream[item] for item in items]
@@ -166,6 +227,50 @@ def test_windows_longer_than_every_region_are_refused(regions, longest):
 
 def test_region_of_one_window_is_long_enough():
     assert build([Interval("one", 2, 11)], final=8, reverse_fraction=0.0)[0] == Interval("one", 2, 11)
+
+
+def test_regions_that_overlap_are_refused_where_features_are_asked_for():
+    regions = [Interval("one", 5, 20), Interval("one", 0, 6)]
+    rules = DrawRules(feature_middles={"one": np.array([3])}, feature_fraction=0.5)
+    with pytest.raises(InputError, match=r"must be apart: one:1-6 and one:6-20 overlap"):
+        build(regions, rules=rules)
+    assert build(regions).regions == tuple(regions)
+
+
+def test_every_length_of_the_schedule_needs_a_place():
+    # Of 3 bases 1 may be N, and of 5 too: the two known ones suffice for the former alone.
+    regions, n_runs = [Interval("c", 0, 10)], IntervalSet([Interval("c", 0, 4), Interval("c", 6, 10)])
+    rules = DrawRules(n_runs=n_runs, max_n_fraction=0.34)
+    with pytest.raises(
+        InputError, match=r"no window of 5 bp in the training regions has at most 34.00% of N"
+    ):
+        build(regions, final=5, initial=2, rules=rules)
+    assert build(regions, final=2, rules=rules)[0].length == 3
+
+
+@pytest.mark.parametrize(
+    ("schedule", "lengths"),
+    [
+        (LengthSchedule(final=1000), (1000,)),
+        (LengthSchedule(final=1000, initial=64), (64, 128, 256, 512, 1000)),
+        (LengthSchedule(final=8, initial=2), (2, 4, 8)),
+    ],
+)
+def test_all_lengths_are_those_of_the_steps(schedule, lengths):
+    assert schedule.all == lengths
+    assert sorted({schedule.at(step) for step in range(0, 20_000, 500)}) == list(lengths)
+
+
+def test_ranks_draw_disjoint_items_whose_union_is_the_stream():
+    stream = build(initial=2, rules=RULES)
+    whole = [stream[item] for item in range(120)]
+    drawn = {}
+    for rank in range(3):
+        mine = build(initial=2, rules=RULES)
+        for batch in batches(CounterSampler(batch_size=4, rank=rank, num_ranks=3), 10):
+            assert not drawn.keys() & set(batch)
+            drawn |= {item: mine[item] for item in batch}
+    assert [drawn[item] for item in range(120)] == whole
 
 
 def batches(sampler, number):

@@ -1,0 +1,43 @@
+"""A table as its file holds it, before its columns have a meaning.
+
+In: names and cells from a text file or from Parquet. Out: the same, with the names checked, in the form
+that :mod:`hyenadna_kit.io.tables` reads whatever the format.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hyenadna_kit.errors import InputError
+
+Cell = str | int | float | None
+"""One value; None where Parquet has none."""
+
+
+class RawTable(NamedTuple):
+    """Names, and the rows as they are read."""
+
+    names: tuple[str, ...]
+    """Names of the columns, all different."""
+    rows: Iterator[tuple[int, Sequence[Cell]]]
+    """Number of each row in the file, as ``place`` counts, and its values, one a name."""
+    place: str
+    """What the numbers count: ``line`` of a text file or ``row`` of Parquet, from 1."""
+    is_text: bool
+    """Whether numbers are still text."""
+
+
+def check_names(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns.
+
+    Raises:
+        InputError: A column has no name, or the name of another.
+    """
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise InputError(
+                f"{path}: column {number} has no name; name it, or write the table without row numbers"
+            )
+        if name in names[: number - 1]:
+            raise InputError(f"{path}: column {name!r} occurs twice; rename or remove one of the two")
+    return tuple(names)

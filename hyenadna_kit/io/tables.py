@@ -1,0 +1,214 @@
+"""Labelled tables: one row a piece of DNA, as bases or as its place on a genome, with its labels.
+
+In: TSV, CSV (either may be compressed) or Parquet, told apart by the suffix. Out: columns, checked.
+
+A table has the column ``sequence``, or ``contig``, ``start`` and ``end`` (0-based, half-open) and maybe
+``strand``, or both. Every other column, ``label`` first of all, is kept: as numbers where all of its
+values are numbers, and else as text. In a text file ``007`` and ``+5`` are no numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from hyenadna_kit.config import nearest
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.raw_table import Cell, RawTable
+from hyenadna_kit.io.table_cells import (
+    CONTIG,
+    END,
+    PLACE,
+    RESERVED,
+    SEQUENCE,
+    START,
+    STRAND,
+    Column,
+    column_of_text,
+    column_of_values,
+    interval_of,
+    require_label,
+    require_same_length,
+    sequence_of,
+)
+from hyenadna_kit.io.tables_parquet import read_parquet_table, write_parquet_table
+from hyenadna_kit.io.tables_text import SEPARATORS, read_text_table, write_text_table
+
+LABEL = "label"
+"""The column that is predicted where nothing else is said."""
+
+_SUFFIXES = (*SEPARATORS, ".parquet")
+_MOST_SHARED = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledTable:
+    """Pieces of DNA with their labels, column by column.
+
+    LabelledTable(sequences=("ACGT", "GGA"), columns={"label": ("promoter", "other")})
+    """
+
+    sequences: tuple[str, ...] | None = None
+    """Bases of each row, IUPAC letters in either case; None where the rows are intervals."""
+    intervals: tuple[Interval, ...] | None = None
+    """Place of each row; None where the rows are sequences."""
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    """Every other column by its name, in order: numbers, or text."""
+
+    def __post_init__(self) -> None:
+        pieces = [rows for rows in (self.sequences, self.intervals) if rows is not None]
+        if not pieces:
+            raise InputError("a table needs sequences or intervals, got neither")
+        for rows in (*pieces, *self.columns.values()):
+            if len(rows) != len(pieces[0]):
+                raise InputError(
+                    f"columns of one table have one length, got {len(pieces[0])} and {len(rows)}"
+                )
+        for name in self.columns:
+            if name in RESERVED:
+                raise InputError(f"column {name!r} is made of sequences or intervals; give it another name")
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return len(self.sequences if self.sequences is not None else self.intervals or ())
+
+    @property
+    def labels(self) -> Column:
+        """The column ``label``.
+
+        Raises:
+            InputError: There is none.
+        """
+        if LABEL not in self.columns:
+            raise InputError(f"the table has no column {LABEL!r}{nearest(LABEL, list(self.columns))}")
+        return self.columns[LABEL]
+
+
+def read_labelled_table(path: Path, label_columns: Sequence[str] = (LABEL,)) -> LabelledTable:
+    """Read a table.
+
+    Args:
+        path: ``.csv`` or ``.tsv``, with or without ``.gz`` behind, or ``.parquet``.
+        label_columns: Columns that must be there and have a value in every row.
+
+    Raises:
+        InputError: The file cannot be read or has no rows, a column is missing (the nearest one is
+            named) or occurs twice, or a value is wrong; its row and column are named.
+    """
+    suffix = _suffix(path)
+    raw = read_text_table(path, SEPARATORS[suffix]) if suffix in SEPARATORS else read_parquet_table(path)
+    return _table(path, raw, label_columns)
+
+
+def write_labelled_table(path: Path, table: LabelledTable) -> None:
+    """Write a table in the format of its suffix, all of it or nothing.
+
+    The columns are sequence; contig, start, end and strand; then the others. A text file does not tell
+    text that looks like a number from a number; Parquet does.
+
+    Raises:
+        InputError: The suffix is unknown, or a text file cannot hold a value.
+    """
+    suffix, columns = _suffix(path), _file_columns(table)
+    if suffix not in SEPARATORS:
+        write_parquet_table(path, columns)
+        return
+    values = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns.values()]
+    write_text_table(path, list(columns), zip(*values, strict=True), separator=SEPARATORS[suffix])
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    for suffix in _SUFFIXES:
+        if name.endswith((suffix, f"{suffix}.gz") if suffix in SEPARATORS else suffix):
+            return suffix
+    raise InputError(f"table {path} must end in {', '.join(_SUFFIXES)}, or in .csv.gz or .tsv.gz")
+
+
+def _file_columns(table: LabelledTable) -> dict[str, Column]:
+    columns: dict[str, Column] = {}
+    if table.sequences is not None:
+        columns[SEQUENCE] = table.sequences
+    if table.intervals is not None:
+        columns[CONTIG] = tuple(interval.contig for interval in table.intervals)
+        columns[START] = np.array([interval.start for interval in table.intervals], dtype=np.int64)
+        columns[END] = np.array([interval.end for interval in table.intervals], dtype=np.int64)
+        columns[STRAND] = tuple(interval.strand.value for interval in table.intervals)
+    return columns | dict(table.columns)
+
+
+class _Pieces(NamedTuple):
+    """Which columns say what the pieces of DNA are."""
+
+    have_bases: bool
+    have_places: bool
+
+
+def _table(path: Path, raw: RawTable, label_columns: Sequence[str]) -> LabelledTable:
+    pieces = _pieces(path, raw.names, label_columns)
+    sequences: list[str] = []
+    intervals: list[Interval] = []
+    others: dict[str, list[Cell]] = {name: [] for name in raw.names if name not in RESERVED}
+    shared: dict[str, str] = {}
+    for number, row in raw.rows:
+        cells = dict(zip(raw.names, row, strict=True))
+        for name in (CONTIG, *others):
+            cells[name] = _shared(cells.get(name), shared)
+        try:
+            _take(cells, pieces, sequences, intervals)
+            for name in label_columns:
+                require_label(name, cells[name])
+        except InputError as error:
+            raise InputError(f"{path}, {raw.place} {number}, {error}") from None
+        for name, values in others.items():
+            values.append(cells[name])
+    if not sequences and not intervals:
+        raise InputError(f"{path} names its columns but has no rows; fill it or leave it out")
+    return LabelledTable(
+        sequences=tuple(sequences) if pieces.have_bases else None,
+        intervals=tuple(intervals) if pieces.have_places else None,
+        columns={name: _column(path, raw, name, others.pop(name)) for name in list(others)},
+    )
+
+
+def _take(
+    cells: Mapping[str, Cell], pieces: _Pieces, sequences: list[str], intervals: list[Interval]
+) -> None:
+    """Append the piece of DNA that one row is about."""
+    if pieces.have_bases:
+        sequences.append(sequence_of(cells[SEQUENCE]))
+    if pieces.have_places:
+        intervals.append(interval_of(cells))
+    if pieces.have_bases and pieces.have_places:
+        require_same_length(sequences[-1], intervals[-1])
+
+
+def _pieces(path: Path, names: Sequence[str], label_columns: Sequence[str]) -> _Pieces:
+    """Find what the pieces of DNA are, and refuse a table without a column that is needed."""
+    pieces = _Pieces(SEQUENCE in names, any(name in names for name in (*PLACE, STRAND)))
+    needed = PLACE if pieces.have_places else () if pieces.have_bases else (SEQUENCE,)
+    for name in (*needed, *label_columns):
+        if name not in names:
+            instead = " (nor contig, start and end)" if name == SEQUENCE else ""
+            raise InputError(f"{path}: there is no column {name!r}{instead}{nearest(name, names)}")
+    return pieces
+
+
+def _shared(cell: Cell, shared: dict[str, str]) -> Cell:
+    """Return one object for equal text: classes and contigs come again in every row."""
+    if not isinstance(cell, str):
+        return cell
+    return shared.setdefault(cell, cell) if len(shared) < _MOST_SHARED else shared.get(cell, cell)
+
+
+def _column(path: Path, raw: RawTable, name: str, cells: list[Cell]) -> Column:
+    try:
+        return column_of_text(cast("list[str]", cells)) if raw.is_text else column_of_values(cells)
+    except OverflowError:
+        raise InputError(
+            f"{path}, column {name!r}: a number does not fit into 64 bits; write the column as text"
+        ) from None

@@ -1,0 +1,174 @@
+"""What a pretraining run reads: the windows of a genome, or of sequencing reads.
+
+In: the options of the run. Out: where windows come from, those of validation, and what is written
+down about them.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.files import fingerprint
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.genome.interval_set import IntervalSet
+from hyenadna_kit.io.genome import Genome, open_genome
+from hyenadna_kit.io.read_store import ReadStore, build_read_store
+from hyenadna_kit.io.regions import parse_regions, refuse_overlap, whole_genome
+from hyenadna_kit.training.pretrain_config import PretrainConfig
+from hyenadna_kit.training.run_folder import RunFolder
+from hyenadna_kit.windows.dataset import LossWeights, TokenSource, Windows
+from hyenadna_kit.windows.layout import TiledWindow, spread_windows
+from hyenadna_kit.windows.loss_weights import SoftMaskWeights
+from hyenadna_kit.windows.reads import ReadContigs, ReadStream, divide_reads, spread_reads
+from hyenadna_kit.windows.sampling import build_stream
+from hyenadna_kit.windows.stream import LengthSchedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlan:
+    """What one run reads."""
+
+    source: TokenSource
+    """Where the bases are."""
+    stream: Windows
+    """Training windows without end."""
+    validation: list[TiledWindow]
+    """Windows of one length, all scored on their second half or more."""
+    weigh: LossWeights | None
+    """How much each base counts in training."""
+    record: dict[str, Any]
+    """Fingerprint and parts, which decide the result beside the options."""
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The parts of a genome in one run."""
+
+    train: list[Interval]
+    """Where windows are drawn."""
+    validation: list[Interval]
+    """The end of the training range, never drawn from."""
+    held_out: list[Interval]
+    """Never seen."""
+
+
+def plan_data(config: PretrainConfig, folder: RunFolder) -> DataPlan:
+    """Open what the options name, and divide it.
+
+    Raises:
+        InputError: The data are too short, regions overlap, or nothing is left to train on.
+        ContigNotFoundError: A region is on no contig of the data.
+    """
+    if config.reads is not None:
+        return _plan_reads(config, _open_reads(config, folder))
+    assert config.genome is not None  # the options hold one of the two
+    return _plan_genome(config, open_genome(config.genome))
+
+
+def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
+    regions = choose_regions(config, genome)
+    stream = build_stream(
+        genome,
+        regions.train,
+        lengths=config.lengths,
+        sampling=config.sampling,
+        batch_size=config.batch_size * config.accumulate_batches,
+        seed=config.seed,
+        reverse_fraction=config.reverse_fraction,
+    )
+    return DataPlan(
+        source=genome,
+        stream=stream,
+        validation=spread_windows(regions.validation, config.lengths.final, config.validation_bases),
+        weigh=None if config.soft_mask_weight == 1 else SoftMaskWeights(genome, config.soft_mask_weight),
+        record={
+            "genome_fingerprint": genome.fingerprint,
+            "train": [region.region for region in regions.train],
+            "validation": [region.region for region in regions.validation],
+            "held_out": [region.region for region in regions.held_out],
+            "sampling_files": [
+                fingerprint(Path(path))
+                for path in (config.sampling.exclude, config.sampling.features)
+                if path is not None
+            ],
+        },
+    )
+
+
+def _open_reads(config: PretrainConfig, folder: RunFolder) -> ReadStore:
+    """Return the store that was named, or pack the reads of the BAM or CRAM into the run folder."""
+    assert config.reads is not None
+    path = Path(config.reads)
+    if path.is_dir():
+        return ReadStore(path)
+    reference = None if config.genome is None else Path(config.genome)
+    return build_read_store(path, folder.reads, read_filter=config.read_filter, reference=reference)
+
+
+def _plan_reads(config: PretrainConfig, reads: ReadStore) -> DataPlan:
+    held_out = parse_regions(config.held_out, reads)
+    sides = divide_reads(reads, held_out, config.validation_fraction)
+    lengths = _lengths_on(config, reads)
+    contigs = ReadContigs(reads)
+    stream = ReadStream(
+        reads,
+        sides.train,
+        lengths,
+        batch_size=config.batch_size * config.accumulate_batches,
+        seed=config.seed,
+        reverse_fraction=config.reverse_fraction,
+    )
+    validation = spread_reads(reads, sides.validation, config.validation_bases)
+    return DataPlan(
+        source=contigs,
+        stream=stream,
+        validation=spread_windows(validation, lengths.final, config.validation_bases),
+        weigh=contigs.weights if config.quality_weights else None,
+        record={
+            "genome_fingerprint": reads.fingerprint,
+            "train": [f"{sides.train.size} reads"],
+            "validation": [f"{sides.validation.size} reads"],
+            "held_out": [region.region for region in held_out],
+        },
+    )
+
+
+def _lengths_on(config: PretrainConfig, reads: ReadStore) -> LengthSchedule:
+    """Return the schedule, by default no longer than the longest read has bases to predict."""
+    if config.length is not None:
+        return config.lengths
+    return replace(config.lengths, final=min(config.lengths.final, max(2, int(reads.lengths.max()) - 1)))
+
+
+def choose_regions(config: PretrainConfig, genome: Genome) -> Regions:
+    """Divide the genome as the options say.
+
+    Raises:
+        InputError: A training region covers a held-out base, or nothing is left to train on.
+    """
+    held_out = parse_regions(config.held_out, genome)
+    if config.train_regions:
+        train = parse_regions(config.train_regions, genome)
+        for index, region in enumerate(train):
+            refuse_overlap([region], train[index + 1 :], "train_regions must be apart from each other")
+        refuse_overlap(train, held_out, "train_regions and held_out must be apart")
+    else:
+        left_out = IntervalSet(held_out)
+        train = [part for contig in whole_genome(genome) for part in left_out.subtract_from(contig)]
+    num_bases = sum(region.length for region in train)
+    num_kept = round(num_bases * (1 - config.validation_fraction))
+    kept: list[Interval] = []
+    validation: list[Interval] = []
+    for region in train:
+        border = min(region.end, region.start + num_kept)
+        num_kept -= border - region.start
+        kept += [Interval(region.contig, region.start, border)] if border > region.start else []
+        validation += [Interval(region.contig, border, region.end)] if border < region.end else []
+    if not kept or not validation:
+        raise InputError(
+            f"{num_bases} bp of {genome.path} with validation_fraction {config.validation_fraction} "
+            "leave nothing to train on or nothing to validate on; keep more of the genome, and a fraction "
+            "between 0 and 1"
+        )
+    return Regions(kept, validation, held_out)
