@@ -12,7 +12,7 @@ lint:
 	lint-imports --no-logo
 
 test:
-	pytest
+	pytest -n auto --dist loadfile
 
 format:
 	ruff check --fix

@@ -222,7 +222,15 @@ def main() -> None:
     large = random_tokens(np.random.default_rng(2), LARGE_BASES)
     large_windows = np.split(large, range(LARGE_LENGTH, LARGE_BASES, LARGE_LENGTH))
     costs.append(cost_row(f"random, {LARGE_BASES // 1_000_000} Mb in {LARGE_LENGTH} bp", large_windows))
-    columns = ["windows", "k", "sketch (CPU)", "compare (CPU)", "in groups", "largest group", "peak memory so far"]
+    columns = [
+        "windows",
+        "k",
+        "sketch (CPU)",
+        "compare (CPU)",
+        "in groups",
+        "largest group",
+        "peak memory so far",
+    ]
     figures["cost"] = show("Cost", columns, costs)
     files = " ".join(Path(name).name for name in sys.argv[1:])
     record("splits", f"python benchmarks/splits.py {files}".strip(), figures)

@@ -8,10 +8,12 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+from hyenadna_kit.errors import HyenaDNAKitError, InputError
 
 _CHUNK_BYTES = 1 << 22
 
@@ -107,6 +109,45 @@ def _is_file(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def refuse_foreign(
+    folder: Path, own: Collection[str], kind: str, *, error: type[HyenaDNAKitError] = InputError
+) -> None:
+    """Refuse to replace a folder that holds anything but files of ours.
+
+    Args:
+        folder: What is about to be replaced.
+        own: Names of the files that a folder of this kind may hold.
+        kind: What one is called in a message, after *a*: ``read store``.
+        error: What is raised.
+
+    Raises:
+        HyenaDNAKitError: It is a file, the current folder, or holds other files.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise error(f"{folder} is a file; choose a folder for the {kind}")
+    if folder.resolve() == Path.cwd():
+        raise error(f"{folder} is the current folder and is not replaced; choose another folder")
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in own)
+    if foreign:
+        raise error(
+            f"{folder} holds {foreign[0]!r}, which is no part of a {kind}, and is not replaced; "
+            "choose another folder"
+        )
+
+
+def refuse_existing(folder: Path, own: Collection[str], kind: str, *, overwrite: bool) -> None:
+    """Refuse to replace what is foreign, and one of our own unless it is to be overwritten.
+
+    Raises:
+        InputError: See :func:`refuse_foreign`; or the folder holds files already.
+    """
+    refuse_foreign(folder, own, kind)
+    if not overwrite and folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is a {kind} already; overwrite it (--overwrite) or choose another folder")
 
 
 def fingerprint(path: Path) -> str:

@@ -10,6 +10,8 @@ import tests.typecheck as typecheck
 
 # As the console command does, and before PyTorch is loaded: threads that spin starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, each with a core of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Before anything imports the package: shapes and types are checked in tests and nowhere else.
 jaxtyping.install_import_hook("hyenadna_kit", f"{typecheck.__name__}.{typecheck.check.__name__}")

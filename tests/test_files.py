@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from hyenadna_kit.files import atomic_file, atomic_folder, fingerprint, locked
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.files import atomic_file, atomic_folder, fingerprint, locked, refuse_existing
 
 
 class InterruptedWriteError(Exception):
@@ -226,3 +227,22 @@ def test_fingerprint_is_the_sha256_of_the_bytes(tmp_path):
     assert fingerprint(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     path.write_bytes(b"ACGT" * 3_000_001)  # several chunks and a part of one
     assert fingerprint(path) == hashlib.sha256(b"ACGT" * 3_000_001).hexdigest()
+
+
+def test_folder_of_ours_is_replaced_when_told_and_another_never(tmp_path, monkeypatch):
+    folder, own = tmp_path / "t", ("a.txt",)
+    refuse_existing(folder, own, "task", overwrite=False)
+    folder.mkdir()
+    refuse_existing(folder, own, "task", overwrite=False)
+    (folder / "a.txt").touch()
+    refuse_existing(folder, own, "task", overwrite=True)
+    with pytest.raises(InputError, match="t is a task already; overwrite it"):
+        refuse_existing(folder, own, "task", overwrite=False)
+    (folder / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"t holds 'notes\.txt', which is no part of a task"):
+        refuse_existing(folder, own, "task", overwrite=True)
+    with pytest.raises(InputError, match=r"notes\.txt is a file; choose a folder for the task"):
+        refuse_existing(folder / "notes.txt", own, "task", overwrite=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the current folder"):
+        refuse_existing(tmp_path, own, "task", overwrite=True)

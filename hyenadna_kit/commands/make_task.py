@@ -61,15 +61,15 @@ def run(options: MakeTaskOptions) -> int:
     """
     from hyenadna_kit.commands.progress import show_progress
     from hyenadna_kit.config import to_mapping
-    from hyenadna_kit.files import fingerprint
+    from hyenadna_kit.files import fingerprint, refuse_existing
     from hyenadna_kit.io.annotation import read_annotation
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.tasks.make_task import make_task
     from hyenadna_kit.tasks.placed_annotation import place_annotation
-    from hyenadna_kit.tasks.task_folder import refuse_foreign, write_task
+    from hyenadna_kit.tasks.task_folder import TASK_FILES, write_task
 
     request, out = _request(options), Path(options.out)
-    refuse_foreign(out, overwrite=options.overwrite)
+    refuse_existing(out, TASK_FILES, "task", overwrite=options.overwrite)
     genome = open_genome(options.genome)
     path = Path(options.annotation)
     annotation = place_annotation(read_annotation(path), genome, str(path))

@@ -66,14 +66,15 @@ def run(options: SplitOptions) -> int:
             unknown, regions of two sides overlap, a side is empty, or ``out`` is not to be replaced.
     """
     from hyenadna_kit.config import to_mapping
+    from hyenadna_kit.files import refuse_existing
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.plots import require_matplotlib
-    from hyenadna_kit.windows.split_folder import refuse_foreign, write_split
+    from hyenadna_kit.windows.split_folder import SPLIT_FILES, write_split
     from hyenadna_kit.windows.splits import SIDES
 
     require_matplotlib()
     _refuse_misfits(options)
-    refuse_foreign(Path(options.out), overwrite=options.overwrite)
+    refuse_existing(Path(options.out), SPLIT_FILES, "split", overwrite=options.overwrite)
     genome = open_genome(options.genome)
     records = _records(options, genome)
     make = _split_by_groups if options.by == "similarity" else _split_by_place

@@ -1,7 +1,7 @@
 """The text of a FASTA file, cut into header lines and pieces of sequence.
 
-In: a plain, gzip or bgzip file. Out: its headers whole, its sequences in pieces of a few MiB with
-their line ends. What the letters mean is for :mod:`hyenadna_kit.io.fasta`.
+In: a plain, gzip or bgzip file. Out: its headers whole, its sequences in pieces of some 100 KiB
+with their line ends. What the letters mean is for :mod:`hyenadna_kit.io.fasta`.
 """
 
 import io
@@ -16,7 +16,7 @@ from hyenadna_kit.io.compressed import UncompressedStream, is_cut_bgzip
 WHITESPACE = b" \t\r\n\v\f"
 """Bytes that are dropped wherever they stand in a sequence."""
 
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 18
 _MAX_HEADER_BYTES = 1 << 20
 
 _FOREIGN = {
@@ -49,7 +49,7 @@ def require_file(path: Path) -> None:
 
 
 def read_lines(path: Path, on_read: Callable[[bytes], None] | None = None) -> Iterator[Header | bytes]:
-    """Yield each header, followed by the text of its sequence in pieces of at most 4 MiB.
+    """Yield each header, followed by the text of its sequence in pieces of at most 256 KiB.
 
     Args:
         path: Plain, gzip or bgzip file.
@@ -84,12 +84,20 @@ def _cut(path: Path, blocks: Iterator[bytes]) -> Iterator[Header | bytes]:
             elif line_start and block.startswith(b">", cursor):
                 header, cursor = b"", cursor + 1
             else:
-                end = block.find(b"\n>", cursor)
-                end = len(block) if end < 0 else end + 1
+                end = _next_header(block, cursor)
                 yield block[cursor:end]
                 line_start, cursor = block.endswith(b"\n", cursor, end), end
     if header is not None:
         yield Header(header)
+
+
+def _next_header(block: bytes, cursor: int) -> int:
+    """Return where, after ``cursor``, a line begins with ``>``, or the end of the block."""
+    # One byte that is rare is found ten times as fast as two, of which the first is common.
+    sign = block.find(b">", cursor + 1)
+    while sign >= 0 and not block.endswith(b"\n", 0, sign):
+        sign = block.find(b">", sign + 1)
+    return len(block) if sign < 0 else sign
 
 
 def _text_blocks(

@@ -69,7 +69,7 @@ class CalledBases(NamedTuple):
 
 
 def unusable(segment: pysam.AlignedSegment, source: str) -> Unusable | None:
-    """Return why the modifications of a read cannot be used; None where nothing speaks against it.
+    """Return why the modifications of a read cannot be used, or None where they can.
 
     Args:
         segment: The alignment.

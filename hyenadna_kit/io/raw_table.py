@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.text_lines import shortened
+
+_MAX_NAME_LENGTH = 256
 
 Cell = str | int | float | None
 """One value; None where Parquet has none."""
@@ -31,13 +34,20 @@ def check_names(path: Path, names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the columns.
 
     Raises:
-        InputError: A column has no name, or the name of another.
+        InputError: A column has no name or the name of another, or one that cannot be shown.
     """
+    seen: set[str] = set()
     for number, name in enumerate(names, start=1):
         if not name:
             raise InputError(
                 f"{path}: column {number} has no name; name it, or write the table without row numbers"
             )
-        if name in names[: number - 1]:
+        if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
+            raise InputError(
+                f"{path}: the name {shortened(name)} of column {number} is no text of at most "
+                f"{_MAX_NAME_LENGTH} characters; the first line must name the columns"
+            )
+        if name in seen:
             raise InputError(f"{path}: column {name!r} occurs twice; rename or remove one of the two")
+        seen.add(name)
     return tuple(names)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna_kit.errors import HyenaDNAKitError
-from hyenadna_kit.files import atomic_folder, locked
+from hyenadna_kit.files import atomic_folder, locked, refuse_foreign
 from hyenadna_kit.tokenizers.nucleotide import VOCABULARY
 
 
@@ -67,7 +67,7 @@ def build_folder(
     # A link is followed: the folder that it points to is replaced, not the link.
     target = out.resolve()
     with _write_errors(kind, out):
-        _refuse_foreign(kind, target)
+        refuse_foreign(target, {kind.layout_file, *kind.data_files}, kind.name, error=kind.error)
     with _write_errors(kind, out), locked(target):
         if overwrite or not (target / kind.layout_file).exists():
             with atomic_folder(target) as folder:
@@ -164,23 +164,6 @@ def map_array(path: Path, dtype: str) -> NDArray[Any]:
         return np.empty(0, dtype=dtype)
     # Slices of the plain view are several times faster than those of np.memmap itself.
     return np.memmap(path, dtype=dtype, mode="r").view(np.ndarray)
-
-
-def _refuse_foreign(kind: StoreKind, folder: Path) -> None:
-    """Refuse to replace what is no store: only an absent or empty folder, or a store."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise kind.error(f"{folder} is a file; choose a folder for the {kind.name}")
-    if folder == Path.cwd():
-        raise kind.error(f"{folder} is the current folder and is not replaced; choose another folder")
-    own = {kind.layout_file, *kind.data_files}
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in own)
-    if foreign:
-        raise kind.error(
-            f"{folder} holds {foreign[0]!r}, which is no part of a {kind.name}, and is not replaced; "
-            "choose another folder"
-        )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import numpy as np
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.tasks.examples import (
+    NOT_DRAWN,
     OVERLAPS,
     TOO_SHORT,
     Example,
@@ -42,31 +43,31 @@ def find_coding(source: TaskSource, rng: np.random.Generator) -> Found:
         )
     screen = Screen(source.genome)
     segments = dict.fromkeys(part for each in source.functional.transcripts for part in each.cds)
-    between = [gap for contig in source.contigs for gap in source.genes.subtract_from(contig)]
-    coding = _in_order(source, _fill(segments, CODING, source.length, rng=rng, left_out=screen.left_out))
-    intergenic = _fill(between, INTERGENIC, source.length, rng=rng, left_out=screen.left_out)
-    examples = [example for example in _apart(coding, screen.left_out) if screen.admits(example)]
-    examples += [
-        example
-        for example in (each._replace(window=_on_random_strand(each.window, rng)) for each in intergenic)
-        if screen.admits(example)
+    rows = _rows(segments, CODING, source.length, rng=rng, left_out=screen.left_out)
+    windows = (Example(window, CODING) for row in rows for window in tile(row, source.length))
+    examples = [
+        example for example in _apart(_in_order(source, windows), screen.left_out) if screen.admits(example)
     ]
-    drawn = balanced(examples, (CODING, INTERGENIC), source.max_per_class, rng=rng, left_out=screen.left_out)
-    return Found(drawn, (CODING, INTERGENIC), screen.left_out, {})
+    most = min(len(examples), source.max_per_class or len(examples))
+    examples += _draw_between_genes(source, most, screen=screen, rng=rng)
+    classes = (CODING, INTERGENIC)
+    drawn = balanced(examples, classes, most, rng=rng, left_out=screen.left_out)
+    return Found(drawn, classes, screen.left_out, {})
 
 
-def _fill(
+def _rows(
     stretches: Iterable[Interval], label: str, length: int, *, rng: np.random.Generator, left_out: LeftOut
-) -> Iterator[Example]:
-    """Yield as many windows side by side as each stretch has room for, from a random base on."""
+) -> list[Interval]:
+    """Cut each stretch to the windows side by side that fit into it, from a random base on."""
+    rows = []
     for stretch in stretches:
-        spare = stretch.length % length
         if stretch.length < length:
             left_out[label, TOO_SHORT] += 1
             continue
+        spare = stretch.length % length
         first = stretch.start + int(rng.integers(spare, endpoint=True))
-        for window in tile(replace(stretch, start=first), length, partial="drop"):
-            yield Example(window, label)
+        rows.append(replace(stretch, start=first, end=first + stretch.length - spare))
+    return rows
 
 
 def _in_order(source: TaskSource, examples: Iterable[Example]) -> list[Example]:
@@ -86,5 +87,26 @@ def _apart(examples: Iterable[Example], left_out: LeftOut) -> Iterator[Example]:
         yield example
 
 
-def _on_random_strand(window: Interval, rng: np.random.Generator) -> Interval:
-    return replace(window, strand=Strand.REVERSE if rng.integers(2) else Strand.FORWARD)
+def _draw_between_genes(
+    source: TaskSource, number: int, *, screen: Screen, rng: np.random.Generator
+) -> list[Example]:
+    """Draw windows side by side between genes, ``number`` of them or all, on either strand.
+
+    Most of a large genome lies between genes: no more windows are looked at than are wanted.
+    """
+    gaps = [gap for contig in source.contigs for gap in source.genes.subtract_from(contig)]
+    rows = _rows(gaps, INTERGENIC, source.length, rng=rng, left_out=screen.left_out)
+    firsts = np.cumsum([0, *(row.length // source.length for row in rows)])
+    drawn: list[Example] = []
+    places = rng.permutation(firsts[-1])
+    for num_seen, place in enumerate(places.tolist()):
+        if len(drawn) == number:
+            screen.left_out[INTERGENIC, NOT_DRAWN] += places.size - num_seen
+            break
+        row = int(firsts.searchsorted(place, side="right")) - 1
+        start = rows[row].start + (place - int(firsts[row])) * source.length
+        strand = Strand.REVERSE if rng.integers(2) else Strand.FORWARD
+        example = Example(Interval(rows[row].contig, start, start + source.length, strand), INTERGENIC)
+        if screen.admits(example):
+            drawn.append(example)
+    return drawn

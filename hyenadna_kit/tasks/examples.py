@@ -81,7 +81,7 @@ class Screen:
 
 
 def anchored_window(site: Interval, length: int, upstream: int) -> Interval:
-    """Return the window whose base number ``upstream`` (from 0, as it is read) is the first of ``site``.
+    """Return the window in which ``upstream`` bases come before ``site``, as it is read.
 
         anchored_window(Interval("c", 100, 102), 10, 4)                   ==  [96, 106)
         anchored_window(Interval("c", 100, 102, Strand.REVERSE), 10, 4)   ==  [96, 106), on the reverse strand

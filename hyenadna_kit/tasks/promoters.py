@@ -102,7 +102,7 @@ def _matched(
 def _draw_outside(
     source: TaskSource, near: IntervalSet, number: int, rng: np.random.Generator
 ) -> Iterator[Interval]:
-    """Draw windows that touch nothing in ``near``, every place and strand as likely as every other."""
+    """Draw windows that touch nothing in ``near``, each place and strand as likely as others."""
     stretches = [
         replace(stretch, strand=strand)
         for contig in source.contigs
@@ -117,7 +117,7 @@ def _draw_outside(
 
 
 class _Taken:
-    """Windows of one length that do not overlap: at most one begins in each stretch of that length."""
+    """Windows of one length that do not overlap: at most one begins in a stretch of that length."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, int], Interval] = {}

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.tasks.examples import Example
-from hyenadna_kit.windows.similarity import SimilarityHistogram, SimilarityIndex, connected_components
-from hyenadna_kit.windows.splits import TEST, GenomeWindows, require_sides
+from hyenadna_kit.windows.similarity import SimilarityHistogram, SimilarityIndex, merge_groups
+from hyenadna_kit.windows.splits import TEST, GenomeWindows, overlapping_pairs, require_sides
 
 
 class Sides(NamedTuple):
@@ -34,7 +33,7 @@ def assign_sides(
     seed: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Sides:
-    """Return the side of each example; windows that share bases, or resemble each other, are on one.
+    """Return the side of each example: one for windows that share a base or resemble each other.
 
     Each side gets about the same mix of classes.
 
@@ -51,12 +50,7 @@ def assign_sides(
     """
     windows = [example.window for example in examples]
     index = SimilarityIndex(GenomeWindows(genome, windows), on_progress=on_progress)
-    left, right = _overlapping(windows)
-    groups = connected_components(
-        len(windows),
-        np.concatenate([np.arange(len(windows)), left]),
-        np.concatenate([index.groups, right]),
-    )
+    groups = merge_groups(index.groups, *overlapping_pairs(windows))
     sides = fill_evenly(groups, [example.label for example in examples], fractions, seed=seed)
     return Sides(sides, index.histogram(sides) if TEST in fractions else None)
 
@@ -64,7 +58,7 @@ def assign_sides(
 def fill_evenly(
     groups: NDArray[np.int64], labels: Sequence[str], fractions: Mapping[str, float], *, seed: int
 ) -> list[str]:
-    """Return the side of each item, the same for all items of a group, with classes spread evenly.
+    """Return the side of each item, one for all items of a group, with classes spread evenly.
 
     The largest groups are placed first, those of one size in random order. Each goes to the side that
     lacks the largest part of its share in the classes of the group, among those with room for it; where
@@ -79,9 +73,7 @@ def fill_evenly(
     Raises:
         InputError: A group holds more than half of the items, or a side stays empty.
     """
-    classes, codes = np.unique(np.array(labels), return_inverse=True)
-    counts = np.zeros((groups.size, classes.size), dtype=np.int64)
-    np.add.at(counts, (groups, codes), 1)
+    counts = _class_counts(groups, labels)
     sizes = counts.sum(axis=1)
     if 2 * sizes.max() > groups.size:
         raise InputError(
@@ -104,15 +96,9 @@ def fill_evenly(
     return sides
 
 
-def _overlapping(windows: Sequence[Interval]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs of windows that connect all that overlap, on either strand."""
-    order = sorted(range(len(windows)), key=lambda number: (windows[number].contig, windows[number].start))
-    pairs, furthest = [], order[0]
-    for number in order[1:]:
-        # Whatever overlaps any window before this one overlaps the one that reaches furthest.
-        if windows[number].overlaps(windows[furthest]):
-            pairs.append((number, furthest))
-        if windows[number].contig != windows[furthest].contig or windows[number].end > windows[furthest].end:
-            furthest = number
-    left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return left, right
+def _class_counts(groups: NDArray[np.int64], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return how many items of each class each group has: one row a group number, from 0 on."""
+    classes, codes = np.unique(np.array(labels), return_inverse=True)
+    counts = np.zeros((int(groups.max()) + 1, classes.size), dtype=np.int64)
+    np.add.at(counts, (groups, codes), 1)
+    return counts

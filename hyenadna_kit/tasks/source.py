@@ -76,7 +76,7 @@ def _is_functional(gene: Gene, transcript: Transcript) -> bool:
 
 
 def _pieces(gene: Gene, lengths: Mapping[str, int]) -> tuple[Interval, ...]:
-    """Return a gene in pieces; one that crosses the origin of a circular contig goes on at its start."""
+    """Return a gene; beyond the origin of a circular contig it goes on at the start."""
     interval, length = gene.interval, lengths[gene.interval.contig]
     beyond = min(interval.end - length, length)
     return (interval, Interval(interval.contig, 0, beyond)) if beyond > 0 else (interval,)

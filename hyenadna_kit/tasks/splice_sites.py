@@ -58,7 +58,7 @@ def _introns(annotation: Annotation) -> list[Interval]:
 
 
 def _has_room(intron: Interval, screen: Screen) -> bool:
-    """Say whether the two sites of an intron share no base; a shorter one mends a frame and is no intron."""
+    """Say whether the sites of an intron share no base; a shorter one only mends the frame."""
     if intron.length >= 2 * _SITE_LENGTH:
         return True
     screen.left_out.update({(DONOR, SHORT_INTRON): 1, (ACCEPTOR, SHORT_INTRON): 1})
@@ -80,10 +80,10 @@ def _around(site: Example, length: int, upstream: int) -> Example:
 def _draw_decoys(
     source: TaskSource, number: int, upstream: int, *, screen: Screen, rng: np.random.Generator
 ) -> list[Example]:
-    """Draw ``number`` windows around a GT or an AG, as far as genes have as many; half of them each."""
-    taken = {site.window for intron in _introns(source.functional) for site in _ends(intron)}
+    """Draw windows around a GT or an AG, half of them each: ``number``, or what genes have."""
+    taken = {site.window for intron in _introns(source.annotation) for site in _ends(intron)}
     wanted = {CANONICAL[DONOR]: number - number // 2, CANONICAL[ACCEPTOR]: number // 2}
-    genes = dict.fromkeys(_on_contig(source, gene.interval) for gene in source.functional.genes)
+    genes = dict.fromkeys(gene.interval for gene in source.functional.genes)
     places = Places([gene for gene in genes if gene.length >= _SITE_LENGTH], _SITE_LENGTH, DrawRules())
     decoys: list[Example] = []
     for _ in range(_DRAWS_PER_DECOY * number):
@@ -96,11 +96,6 @@ def _draw_decoys(
             wanted[bases] -= 1
             decoys.append(decoy)
     return decoys
-
-
-def _on_contig(source: TaskSource, gene: Interval) -> Interval:
-    """Cut off what of a gene lies beyond the origin of a circular contig."""
-    return replace(gene, end=min(gene.end, source.genome.contigs[gene.contig]))
 
 
 def _canonical(source: TaskSource, sites: Sequence[Example]) -> dict[str, float]:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import atomic_folder
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.io.tables import LABEL, LabelledTable, write_labelled_table
@@ -28,7 +27,8 @@ REPORT_FILE = "task.json"
 
 _FORMAT = "hyenadna_kit.task/1"
 _TABLE_FORMATS: tuple[TableFormat, ...] = ("csv", "tsv", "parquet")
-_TASK_FILES = {REPORT_FILE, *(f"{side}.{suffix}" for side in SIDES for suffix in _TABLE_FORMATS)}
+TASK_FILES = frozenset({REPORT_FILE, *(f"{side}.{suffix}" for side in SIDES for suffix in _TABLE_FORMATS)})
+"""Names of the files that a task may hold."""
 
 
 def write_task(
@@ -40,10 +40,10 @@ def write_task(
     columns: TableColumns,
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write the folder and return what is in its ``task.json``; a folder that has the name is replaced.
+    """Write the folder, in place of one that has the name, and return its ``task.json``.
 
     Args:
-        folder: Folder to write; see :func:`refuse_foreign`.
+        folder: Folder to write; what is there already is replaced.
         genome: Where the examples lie.
         made: What to write.
         table_format: Of the tables.
@@ -62,29 +62,6 @@ def write_task(
             write_labelled_table(temporary / f"{side}.{table_format}", _table(genome, examples, columns))
         (temporary / REPORT_FILE).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
     return report
-
-
-def refuse_foreign(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to replace what is no task, and a task unless it is to be overwritten.
-
-    Raises:
-        InputError: ``folder`` is a file, the current folder, holds other files, or a task.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; choose a folder for the tables")
-    if folder.resolve() == Path.cwd():
-        raise InputError(f"{folder} is the current folder and is not replaced; choose another folder")
-    names = sorted(path.name for path in folder.iterdir())
-    foreign = [name for name in names if name not in _TASK_FILES]
-    if foreign:
-        raise InputError(
-            f"{folder} holds {foreign[0]!r}, which is no part of a task, and is not replaced; "
-            "choose another folder"
-        )
-    if names and not overwrite:
-        raise InputError(f"{folder} is a task already; overwrite it (--overwrite) or choose another folder")
 
 
 def _table(genome: Genome, examples: Sequence[Example], columns: TableColumns) -> LabelledTable:

@@ -33,7 +33,10 @@ class DrawRules:
     """Share of windows that hold the middle of a feature, drawn among all features."""
 
     def max_n(self, num_bases: int) -> int:
-        """Return the most N that a window may have: the greatest k with k / num_bases <= max_n_fraction."""
+        """Return the most N that a window may have.
+
+        The greatest k with ``k / num_bases <= max_n_fraction``.
+        """
         most = int(self.max_n_fraction * num_bases) + 1
         while most / num_bases > self.max_n_fraction:
             most -= 1
@@ -126,7 +129,7 @@ class Places:
         return _Ranges(np.concatenate(firsts), np.concatenate(counts), np.concatenate(chances))
 
     def _number_at(self, rows: NDArray[np.intp], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of the first place at or behind each start; ``rows`` are those of one contig."""
+        """Return the first place at or behind each start; ``rows`` are those of one contig."""
         row = rows[np.maximum(self._starts[rows].searchsorted(starts, side="right") - 1, 0)]
         count = self._firsts[row + 1] - self._firsts[row]
         return self._firsts[row] + np.clip(starts - self._starts[row], 0, count)
@@ -165,7 +168,7 @@ def _place_runs(region: Interval, num_bases: int, rules: DrawRules) -> list[list
 
 
 def _places_with_few_n(region: Interval, num_bases: int, rules: DrawRules) -> NDArray[np.int64]:
-    """Return the runs of places whose windows have few enough N: rows of first, one past the last.
+    """Return the runs of places with few enough N: rows of first, one past the last.
 
     From one place to the next a window gains a base at its end and loses one at its start, so its number
     of N is a line of slope -1, 0 or 1 between places where either of the two meets the border of a run.

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import atomic_folder
 from hyenadna_kit.io.bed import BedRecord, write_bed
 from hyenadna_kit.io.genome import Genome
@@ -58,7 +57,7 @@ def write_split(folder: Path, split: Split, parameters: Mapping[str, Any]) -> Si
     """Write the folder and return the histogram in it; a folder that has the name is replaced.
 
     Args:
-        folder: Folder to write; see :func:`refuse_foreign`.
+        folder: Folder to write; what is there already is replaced.
         split: What to write.
         parameters: What the split was made with, as plain data for the report.
     """
@@ -81,29 +80,6 @@ def write_split(folder: Path, split: Split, parameters: Mapping[str, Any]) -> Si
         picture = histogram_png(histogram.edges, histogram.counts, labels=labels, mark=mark)
         (temporary / FIGURE_FILE).write_bytes(picture)
     return histogram
-
-
-def refuse_foreign(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to replace what is no split, and a split unless it is to be overwritten.
-
-    Raises:
-        InputError: ``folder`` is a file, the current folder, holds other files, or a split.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; choose a folder for the split")
-    if folder.resolve() == Path.cwd():
-        raise InputError(f"{folder} is the current folder and is not replaced; choose another folder")
-    names = sorted(path.name for path in folder.iterdir())
-    foreign = [name for name in names if name not in SPLIT_FILES]
-    if foreign:
-        raise InputError(
-            f"{folder} holds {foreign[0]!r}, which is no part of a split, and is not replaced; "
-            "choose another folder"
-        )
-    if names and not overwrite:
-        raise InputError(f"{folder} is a split already; overwrite it (--overwrite) or choose another folder")
 
 
 def _report(split: Split, histogram: SimilarityHistogram) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def split_by_regions(
     sets = {side: IntervalSet(of_side) for side, of_side in regions.items()}
     _refuse_shared_bases(regions, sets)
     sides = [_side(window, sets, rest) for window in windows]
-    for place, later in enumerate(SIDES[1:], start=1):
+    # From the last side on: what leaves a side must not drive out windows of the side before it.
+    for place, later in reversed(list(enumerate(SIDES[1:], start=1))):
         kept = IntervalSet(window for window, side in zip(windows, sides, strict=True) if side == later)
         for number, window in enumerate(windows):
             if sides[number] in SIDES[:place] and kept.overlaps(window):
@@ -82,17 +83,19 @@ def fill_sides(groups: NDArray[np.int64], fractions: Mapping[str, float], *, see
     Args:
         groups: One number an item, from 0 on.
         fractions: Part of the items that each side gets, about; together 1.
-        seed: Of the order.
+        seed: Of the order, from 0 on.
 
     Raises:
-        InputError: The fractions are not above 0 and together 1, a group holds more than half of the
-            items, or a side stays empty.
+        InputError: The fractions are not above 0 and together 1, the seed is below 0, a group holds more
+            than half of the items, or a side stays empty.
     """
     if not all(fraction > 0 for fraction in fractions.values()) or not math.isclose(
         sum(fractions.values()), 1, abs_tol=_TOLERANCE
     ):
         shown = ", ".join(f"{side} {fraction:g}" for side, fraction in fractions.items())
         raise InputError(f"the fractions of the sides must be above 0 and together 1, got {shown}")
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, got {seed}")
     sizes = np.bincount(groups)
     if 2 * sizes.max() > groups.size:
         raise InputError(

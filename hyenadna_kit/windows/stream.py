@@ -113,7 +113,7 @@ class CounterStream:
         return window.reverse_complement() if generator.random() < self.reverse_fraction else window
 
     def places(self, length: int) -> Places:
-        """Return the places of windows in which ``length`` tokens are read and one more is predicted."""
+        """Return the places of windows of ``length`` tokens and one more, which is predicted."""
         if length not in self._places:
             self._places[length] = Places(self.regions, length + 1, self.rules)
         return self._places[length]

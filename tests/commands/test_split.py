@@ -280,6 +280,7 @@ BY_SIMILARITY = ("--by", "similarity")
             (*BY_SIMILARITY, "--length", "500", "--stride", "100"),
             "are connected by overlap or similarity, more than half",
         ),
+        ((*BY_SIMILARITY, "--length", "500", "--seed", "-1"), "seed must be at least 0, got -1"),
         ((*BY_SIMILARITY, "--length", "10"), "window 1 has 10 bp, and windows are compared by k-mers of 11"),
         ((*BY_SIMILARITY, "--length", "0"), "length and stride must be at least 1, got 0 and 0"),
         (
@@ -315,6 +316,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(folder, capsys, options, messa
 
 
 @pytest.mark.real_data
+@pytest.mark.slow
 def test_contig_split_of_yeast_shows_its_leakage_and_similarity_has_none(data, tmp_path, capsys):
     genome = str(data / "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz")
     common = ["split", "--genome", genome, "--length", "1000"]

@@ -203,6 +203,14 @@ def test_mates_without_an_overlap_and_nameless_reads_count_whole(tmp_path):
     assert bam.coverage(interval).tolist() == bam.coverage(interval, count_overlaps=True).tolist()
 
 
+def test_further_parts_of_a_read_are_no_mates(tmp_path):
+    first, second = pair(1, (0, 10), ("20M", "20M"))
+    part = first._replace(start=5, cigar="10M", flags=first.flags | SUPPLEMENTARY)
+    bam = opened(tmp_path, [first, second, part])
+    counts = bam.coverage(Interval("chr1", 0, 40), read_filter=ReadFilter(keep_supplementary=True))
+    assert counts.tolist() == [1] * 5 + [2] * 10 + [1] * 15 + [0] * 10
+
+
 def depth(path, interval, *options):
     """Return the track of ``samtools depth`` over an interval inside its contig."""
     command = [SAMTOOLS, "depth", "-a", "-G", "SUPPLEMENTARY", "-r", interval.region, *options, str(path)]
@@ -318,6 +326,17 @@ def test_five_prime_ends_equal_counting_them_one_by_one(reads, window, shift):
             Interval("chr1", start, start + length, strand), shift=shift
         )
     assert counts.tolist() == along(strand, [ends.count(k) for k in range(start, start + length)])
+
+
+@pytest.mark.parametrize(
+    ("flags", "shift", "place"),
+    [(0, (-7, 9), 43), (0, (40, 9), 90), (REVERSE, (-7, 9), 89), (REVERSE, (-7, -40), 40)],
+)
+def test_shifted_end_is_found_by_a_window_that_its_read_does_not_reach(tmp_path, flags, shift, place):
+    bam = opened(tmp_path, [Alignment(50, "30M", flags)])
+    for start, end in ((place, place + 1), (place - 2, place + 1), (place, place + 3)):
+        counts = bam.five_prime_ends(Interval("chr1", start, end), shift=shift)
+        assert counts.tolist() == [int(position == place) for position in range(start, end)]
 
 
 def test_both_ends_of_one_transposition_come_to_its_centre(tmp_path):

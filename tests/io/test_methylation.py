@@ -247,6 +247,13 @@ def test_tags_of_a_forward_read(mm, ml, modified, unmodified):
     assert labels.reads == {"used": 1}
 
 
+def test_thresholds_belong_to_what_they_part():
+    calling = MethylationCalling(min_modified=128.5 / 256, max_unmodified=3.5 / 256)
+    labels = label(segment(SEQUENCE, WHOLE, tags=tags("C+m?,0,0,0,0;", [127, 128, 3, 4])), calling)
+    assert counted(labels.modified) == ["0:4"]
+    assert counted(labels.unmodified) == ["0:5"]
+
+
 def test_reverse_read_counts_from_its_other_end_on_the_reverse_strand():
     # As sequenced: CGACGGACGT; its Cs lie on the reverse strand, under G at 9, 6 and 2 of the reference.
     read = segment("ACGTCCGTCG", WHOLE, reverse=True, tags=tags("C+m?,1;", [255]))

@@ -110,6 +110,8 @@ def test_several_labels_are_columns(tmp_path):
         ("sequence,strand,label\nA,+,1\n", "no column 'contig'"),
         ("sequence,label,label\nA,1,1\n", "column 'label' occurs twice"),
         (",sequence,label\n0,A,1\n", "column 1 has no name; .* without row numbers"),
+        ("sequence,la\x0bbel\nA,1\n", r"the name 'la\\x0bbel' of column 2 is no text of at most 256"),
+        (f"sequence,{'x' * 300}\nA,1\n", "the name 'xxx.* of column 2 is no text of at most 256"),
         ("sequence;label\nA;1\n", "holds semicolons and no commas"),
         ("sequence\tlabel\nA\t1\n", "holds tabs and no commas"),
         ("sequence,label\nA,1\nAC,1,2\n", r", line 3: expected 2 values \(sequence, label\), got 3"),

@@ -51,7 +51,7 @@ def gene_positions(plans):
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(gene_plans(150), st.integers(0, 99))
 def test_coding_windows_lie_in_one_segment_and_others_touch_no_gene(plans, seed):
     found = attempt(find_coding, source(CONTIGS, genes_of(plans), LENGTH), seed)
@@ -76,7 +76,7 @@ def test_coding_windows_lie_in_one_segment_and_others_touch_no_gene(plans, seed)
         assert not any(one & other for one, other in combinations(windows, 2))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(gene_plans(150), st.integers(0, 99))
 def test_every_window_that_fits_is_used_or_counted(plans, seed):
     found = attempt(find_coding, source(CONTIGS, genes_of(plans), LENGTH), seed)

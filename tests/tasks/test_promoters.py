@@ -55,7 +55,7 @@ def windows_of(found, label):
     return [window for window, of in found.examples if of == label]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(gene_plans(300), st.none() | st.integers(0, LENGTH - 2), st.integers(0, 99))
 def test_promoters_start_where_transcripts_do_and_background_elsewhere(plans, upstream, seed):
     found = attempt(find_promoters, source(CONTIGS, genes_of(plans), LENGTH, upstream=upstream), seed)

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hyenadna_kit.errors import InputError
@@ -52,6 +52,7 @@ def test_planted_copies_are_on_one_side(seed):
     assert sum(sides.similarity.counts) == sides.of_example.count("test")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 60), min_size=6, max_size=20), st.integers(0, 9))
 def test_windows_that_share_a_base_are_on_one_side(places, seed):
     contigs = {name: random_bases(n, 61 * 40 + 300) for n, name in enumerate("ab")}
@@ -85,6 +86,7 @@ def test_no_test_side_has_no_similarity():
     assert Counter(sides.of_example) == {"train": 8, "validation": 2}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=12, max_size=40), st.integers(0, 9), st.data())
 def test_groups_stay_whole_and_sides_get_their_part_of_every_class(sizes, seed, data):
     groups = np.repeat(np.arange(len(sizes)), sizes)

@@ -67,7 +67,7 @@ def gene_positions(plans):
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(gene_plans(400), st.none() | st.integers(0, LENGTH - 2), st.integers(0, 99))
 def test_sites_are_those_of_introns_and_decoys_are_not(plans, upstream, seed):
     found = attempt(find_splice_sites, source(CONTIGS, genes_of(plans), LENGTH, upstream=upstream), seed)

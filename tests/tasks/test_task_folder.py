@@ -8,11 +8,10 @@ from collections import Counter
 import pyarrow.parquet as pq
 import pytest
 
-from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.annotation import Annotation
 from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.tasks.make_task import TaskRequest, make_task
-from hyenadna_kit.tasks.task_folder import refuse_foreign, write_task
+from hyenadna_kit.tasks.task_folder import write_task
 from tests.tasks.made import gene, random_bases, read_bases, text_genome
 
 CONTIGS = {"a": random_bases(1, 9000).lower(), "b": random_bases(2, 4000)}
@@ -100,22 +99,3 @@ def test_task_is_replaced_whole_and_a_link_is_followed(tmp_path, made):
     assert (tmp_path / "link").is_symlink()
     assert not list((tmp_path / "real").glob("*.csv"))
     assert len(list((tmp_path / "real").glob("*.tsv"))) == 3
-
-
-def test_what_is_no_task_is_not_replaced(tmp_path, made, monkeypatch):
-    folder = tmp_path / "t"
-    refuse_foreign(folder, overwrite=False)
-    folder.mkdir()
-    refuse_foreign(folder, overwrite=False)
-    write(folder, made)
-    refuse_foreign(folder, overwrite=True)
-    with pytest.raises(InputError, match="t is a task already; overwrite it"):
-        refuse_foreign(folder, overwrite=False)
-    (folder / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"t holds 'notes\.txt', which is no part of a task"):
-        refuse_foreign(folder, overwrite=True)
-    with pytest.raises(InputError, match=r"notes\.txt is a file; choose a folder"):
-        refuse_foreign(folder / "notes.txt", overwrite=True)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="is the current folder"):
-        refuse_foreign(tmp_path, overwrite=True)

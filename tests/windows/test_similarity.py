@@ -1,5 +1,7 @@
 """Similar windows are found as by comparing all pairs, and land on one side."""
 
+import csv
+import gzip
 from collections import Counter
 
 import numpy as np
@@ -296,3 +298,18 @@ def test_windows_that_overlap_all_along_cannot_be_split():
 def test_windows_that_cannot_be_compared_are_refused(windows, message):
     with pytest.raises(InputError, match=message):
         split_by_similarity(windows, THIRDS, seed=0)
+
+
+@pytest.mark.real_data
+def test_duplicates_of_a_published_benchmark_are_counted(data):
+    sequences = {}
+    for side in ("train", "test"):
+        path = data / f"benchmarks/GUE/prom_core_tata/{side}.csv.gz"
+        with gzip.open(path, "rt") as lines:
+            sequences[side] = [row["sequence"] for row in csv.DictReader(lines)]
+    windows = [ENCODE(bases) for of_side in sequences.values() for bases in of_side]
+    sides = [side for side, of_side in sequences.items() for _ in of_side]
+    histogram = similarity_histogram(windows, sides)
+    assert sum(histogram.counts) == 613
+    assert histogram.num_equal == 16
+    assert histogram.num_similar >= 16

@@ -44,6 +44,7 @@ REGIONS = {"validation": [interval(20, 30)], "test": [interval(40, 50), interval
         ([interval(25, 45)], [STRADDLING]),
         ([interval(0, 10, "d"), interval(9, 20, "d"), interval(10, 20, "e")], ["test", "test", "train"]),
         ([interval(45, 60), interval(55, 65), interval(60, 70)], ["test", OVERLAPPING, "train"]),
+        ([interval(25, 33), interval(32, 35)], ["validation", OVERLAPPING]),
         ([interval(25, 36), interval(33, 41)], [OVERLAPPING, "test"]),
         ([interval(25, 36), interval(33, 41), interval(35, 36)], [OVERLAPPING, "test", OVERLAPPING]),
         ([interval(40, 50, strand=Strand.REVERSE)], ["test"]),
@@ -55,6 +56,7 @@ REGIONS = {"validation": [interval(20, 30)], "test": [interval(40, 50), interval
         "two sides",
         "other contigs",
         "training beyond a test region",
+        "training beyond a validation region",
         "validation beyond a test region",
         "all three",
         "reverse strand",
@@ -73,8 +75,14 @@ def test_window_that_touches_nothing_is_left_out_where_there_is_no_rest():
 spans = st.tuples(st.integers(0, 60), st.integers(1, 15))
 
 
+def test_window_that_is_left_out_drives_out_none():
+    windows = [interval(20, 35), interval(34, 46), interval(45, 46)]
+    regions = {"test": [interval(20, 30)], "validation": [interval(40, 45)]}
+    assert split_by_regions(windows, regions, rest="train") == ["test", OVERLAPPING, "train"]
+
+
 @given(
-    windows=st.lists(spans, min_size=1, max_size=15),
+    windows=st.lists(spans, min_size=8, max_size=15),
     cuts=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(SIDES)), max_size=5, unique_by=lambda c: c[0]),
     rest=st.sampled_from([None, "train"]),
 )
@@ -142,6 +150,19 @@ def test_group_that_is_too_large_for_a_small_side_is_for_training():
     groups = np.array([0] * 30 + list(range(1, 71)))
     for seed in range(20):
         assert fill_sides(groups, USUAL, seed=seed)[:30] == ["train"] * 30
+
+
+def test_large_groups_are_placed_before_small_ones_fill_up():
+    fractions = {"train": 0.5, "validation": 0.25, "test": 0.25}
+    groups = np.array([*range(60), *[60] * 40])
+    for seed in range(20):
+        counts = Counter(fill_sides(groups, fractions, seed=seed))
+        assert counts == {"train": 50, "validation": 25, "test": 25}
+
+
+def test_seed_below_0_is_refused():
+    with pytest.raises(InputError, match=r"^seed must be at least 0, got -1$"):
+        fill_sides(np.arange(100), USUAL, seed=-1)
 
 
 @pytest.mark.parametrize(("size", "refused"), [(50, False), (51, True)])
