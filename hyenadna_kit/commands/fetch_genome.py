@@ -49,6 +49,7 @@ def run(options: FetchGenomeOptions) -> int:
             what arrived has another checksum.
     """
     from hyenadna_kit.commands.progress import Unit, show_progress
+    from hyenadna_kit.errors import InputError
     from hyenadna_kit.io.download import download
     from hyenadna_kit.io.http import Patience
 
@@ -57,6 +58,8 @@ def run(options: FetchGenomeOptions) -> int:
         return 0
     genome = _known(options)
     url, out = _address(options, genome)
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder; name the file in it")
     patience = Patience(
         timeout=options.timeout, attempts=options.attempts, plain_http=bool(options.md5 or options.unverified)
     )

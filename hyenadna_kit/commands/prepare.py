@@ -106,8 +106,8 @@ def _refuse_strangers(options: PrepareOptions, reads: list[str]) -> None:
     """Refuse options and files that would be passed over in silence."""
     if reads and len(options.genome) > 1:
         raise InputError(
-            f"{reads[0]} holds reads, and a read store is built from one BAM or CRAM alone; "
-            f"prepare it without {next(name for name in options.genome if name != reads[0])}"
+            f"{reads[0]} holds reads, and a read store is built from one BAM or CRAM alone, "
+            f"got {len(options.genome)} files; prepare each into a store of its own"
         )
     for_genomes = {"species": options.species, "aliases": options.aliases}
     for_reads = {"reference": options.reference, "read_filter": options.read_filter != ReadFilter()}

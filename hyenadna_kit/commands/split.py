@@ -90,6 +90,8 @@ def run(options: SplitOptions) -> int:
 
 
 def _refuse_misfits(options: SplitOptions) -> None:
+    from hyenadna_kit.windows.splits import SIDES, check_fractions
+
     by = options.by
     if (options.length is None) == (options.bed is None):
         raise InputError("say what the windows are by either --length N or --bed FILE")
@@ -107,6 +109,7 @@ def _refuse_misfits(options: SplitOptions) -> None:
         raise InputError(
             f"--fractions are three, for training, validation and test, got {len(options.fractions)}"
         )
+    check_fractions(dict(zip(SIDES, options.fractions, strict=True)))
 
 
 def _records(options: SplitOptions, genome: "Genome") -> "list[BedRecord]":

@@ -228,7 +228,8 @@ class Bam:
         if reference is None:
             raise InputError(
                 f"{self.path} is CRAM, which holds no bases of its own; name the FASTA that it was written "
-                "with, indexed by 'samtools faidx' (nothing is fetched from the network)"
+                "with, indexed by 'samtools faidx' (nothing is fetched from the network): --reference of "
+                "prepare, --genome of pretrain"
             )
         return CramReference(Path(reference), self.path)
 

@@ -166,7 +166,9 @@ class _Walk:
         ):
             if self._rules.overlaps == "error":
                 self._refuse(
-                    record, "begins within the REF of a record that is applied already", "overlaps skip"
+                    record,
+                    "begins within the REF of a record that is applied already: remove one",
+                    "overlaps skip",
                 )
             return None
         self._claimed_to = variant.end

@@ -5,6 +5,7 @@ what will not. Standard library alone; proxies are taken from the environment, a
 """
 
 import http.client
+import socket
 import ssl
 import time
 import urllib.error
@@ -126,6 +127,10 @@ def ask(url: str, headers: Mapping[str, str], patience: Patience) -> http.client
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise InputError(
                 f"{url}: its certificate is not trusted: {error.reason.verify_message}"
+            ) from None
+        if isinstance(error.reason, socket.gaierror) and error.reason.errno == socket.EAI_NONAME:
+            raise InputError(
+                f"{url}: no such host is known here; check the address and the network"
             ) from None
         raise LostConnectionError(_reason(error.reason)) from None
     except UnicodeError:

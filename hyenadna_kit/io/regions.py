@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from hyenadna_kit.errors import InputError
+from hyenadna_kit.errors import ContigNotFoundError, InputError
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.bed import read_bed
 from hyenadna_kit.io.genome import Contigs
@@ -62,7 +62,10 @@ def check_inside(interval: Interval, genome: Contigs, source: str) -> Interval:
         InputError: It reaches beyond its contig or is empty.
         ContigNotFoundError: The genome has no such contig.
     """
-    contig = genome.names.resolve(interval.contig, str(genome.path))
+    try:
+        contig = genome.names.resolve(interval.contig, str(genome.path))
+    except ContigNotFoundError as error:
+        raise ContigNotFoundError(f"{source}: {error}") from None
     length = genome.contigs[contig]
     if interval.start < 0 or interval.end > length or not interval.length:
         raise InputError(

@@ -20,18 +20,20 @@ def place_annotation(annotation: Annotation, genome: Genome, source: str) -> Ann
         source: What the annotation is called in an error, usually its path.
 
     Raises:
-        InputError: None of the contigs is in the genome, or a gene begins beyond the end of its
-            contig.
+        InputError: None of the contigs is in the genome, or a gene reaches beyond its contig as none
+            does on a circular one.
     """
     placed = []
     for gene in annotation.genes:
         contig = genome.names.find(gene.interval.contig)
         if contig is None:
             continue
-        if gene.interval.start >= genome.contigs[contig]:
+        length = genome.contigs[contig]
+        # A gene that crosses the origin of a circular contig ends beyond it, within its length again.
+        if gene.interval.start >= length or gene.interval.end > 2 * length:
             raise InputError(
-                f"{source}: gene {gene.name!r} at {gene.interval.region} begins beyond contig {contig!r} of "
-                f"{genome.path}, which has {genome.contigs[contig]} bp; give the annotation of this genome"
+                f"{source}: gene {gene.name!r} at {gene.interval.region} reaches beyond contig {contig!r} of "
+                f"{genome.path}, which has {length} bp; give the annotation of this genome"
             )
         placed.append(gene if contig == gene.interval.contig else _on_contig(gene, contig))
     if not placed:

@@ -12,6 +12,7 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import fingerprint
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.genome.interval_set import IntervalSet
+from hyenadna_kit.io.bam_file import alignment_format
 from hyenadna_kit.io.genome import Genome, open_genome
 from hyenadna_kit.io.read_store import ReadStore, build_read_store
 from hyenadna_kit.io.regions import parse_regions, refuse_overlap, whole_genome
@@ -100,6 +101,11 @@ def _open_reads(config: PretrainConfig, folder: RunFolder) -> ReadStore:
     """Return the store that was named, or pack the reads of the BAM or CRAM into the run folder."""
     assert config.reads is not None
     path = Path(config.reads)
+    if config.genome is not None and (path.is_dir() or alignment_format(path) == "BAM"):
+        raise InputError(
+            f"{path} holds its own bases, and --genome {config.genome} is for reads the FASTA of a CRAM; "
+            "leave one of the two out"
+        )
     if path.is_dir():
         return ReadStore(path)
     reference = None if config.genome is None else Path(config.genome)

@@ -89,11 +89,7 @@ def fill_sides(groups: NDArray[np.int64], fractions: Mapping[str, float], *, see
         InputError: The fractions are not above 0 and together 1, the seed is below 0, a group holds more
             than half of the items, or a side stays empty.
     """
-    if not all(fraction > 0 for fraction in fractions.values()) or not math.isclose(
-        sum(fractions.values()), 1, abs_tol=_TOLERANCE
-    ):
-        shown = ", ".join(f"{side} {fraction:g}" for side, fraction in fractions.items())
-        raise InputError(f"the fractions of the sides must be above 0 and together 1, got {shown}")
+    check_fractions(fractions)
     if seed < 0:
         raise InputError(f"seed must be at least 0, got {seed}")
     sizes = np.bincount(groups)
@@ -114,6 +110,18 @@ def fill_sides(groups: NDArray[np.int64], fractions: Mapping[str, float], *, see
     sides = [side_of_group[group] for group in groups.tolist()]
     require_sides(sides, fractions)
     return sides
+
+
+def check_fractions(fractions: Mapping[str, float]) -> None:
+    """Refuse fractions of the sides that are not above 0 and together 1.
+
+    Raises:
+        InputError: They are not.
+    """
+    are_parts = all(fraction > 0 for fraction in fractions.values())
+    if not are_parts or not math.isclose(sum(fractions.values()), 1, abs_tol=_TOLERANCE):
+        shown = ", ".join(f"{side} {fraction:g}" for side, fraction in fractions.items())
+        raise InputError(f"the fractions of the sides must be above 0 and together 1, got {shown}")
 
 
 def overlapping_pairs(windows: Sequence[Interval]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

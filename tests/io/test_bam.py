@@ -25,6 +25,9 @@ from hypothesis import strategies as st
 from hyenadna_kit.errors import ContigNotFoundError, InputError
 from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.io.bam import Bam
+from hyenadna_kit.io.bam_file import closing_quietly
+from hyenadna_kit.io.bam_segments import Segments
+from hyenadna_kit.io.cram_reference import CramReference
 from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.io.htslib import offline
 from hyenadna_kit.io.read_filter import ReadFilter, ReadReport
@@ -140,6 +143,13 @@ def test_each_flag_is_dropped_by_its_own_reason(flag, option, reason):
     for others in (0, PAIRED, REVERSE, 0x40 | 0x80 | 0x20):
         assert ReadFilter().reason(flag | others, 60, 100) == reason
         assert ReadFilter(**{option: True}).reason(flag | others, 60, 100) is None
+
+
+def test_reason_of_a_threshold_is_given_below_it_alone():
+    read_filter = ReadFilter(min_mapping_quality=30, min_length=100)
+    assert read_filter.reason(0, 30, 100) is None
+    assert read_filter.reason(0, 29, 99) == "low_mapping_quality"
+    assert read_filter.reason(0, 255, 99) == "too_short"
 
 
 @pytest.mark.parametrize(
@@ -368,10 +378,12 @@ def test_nothing_is_fetched_for_a_cram(cram, reference, tmp_path, monkeypatch):
         server.server_close()
 
 
-def test_offline_htslib_looks_nowhere(reference, tmp_path, monkeypatch):
-    # The header of the CRAM names this copy, and htslib would find it.
+@pytest.fixture
+def cram_in_cache(reference, tmp_path, monkeypatch):
+    """A CRAM whose reference htslib would find by itself, in a cache by MD5."""
+    # The header names this copy, and htslib would find it there too.
     copy = shutil.copy(reference, tmp_path / "genome.fa")
-    cram = write_bam(tmp_path / "reads.cram", READS, mode="wc", reference=str(copy))
+    cram = write_bam(tmp_path / "cached.cram", READS, mode="wc", index=False, reference=str(copy))
     copy.unlink()
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -381,9 +393,14 @@ def test_offline_htslib_looks_nowhere(reference, tmp_path, monkeypatch):
         (cache / hashlib.md5(bases).hexdigest()).write_bytes(bases)
     monkeypatch.setenv("REF_PATH", f"{cache}/%s")
     monkeypatch.delenv("REF_CACHE", raising=False)
+    return cram
+
+
+def test_offline_htslib_looks_nowhere(cram_in_cache):
+    before = os.environ["REF_PATH"]
 
     def count():
-        with pysam.AlignmentFile(str(cram), "rc") as handle:
+        with pysam.AlignmentFile(str(cram_in_cache), "rc") as handle:
             return sum(1 for _ in handle.fetch(until_eof=True))
 
     verbosity = pysam.set_verbosity(0)
@@ -391,8 +408,27 @@ def test_offline_htslib_looks_nowhere(reference, tmp_path, monkeypatch):
     with offline(), pytest.raises(OSError, match=r"truncated|error"):
         count()
     pysam.set_verbosity(verbosity)
-    assert os.environ["REF_PATH"] == f"{cache}/%s"
+    assert os.environ["REF_PATH"] == before
     assert "REF_CACHE" not in os.environ
+
+
+def test_alignments_of_a_cram_are_read_offline(cram_in_cache):
+    handle = closing_quietly(pysam.AlignmentFile(str(cram_in_cache), "rc"))
+    with pytest.raises(InputError, match="cannot be read"):
+        list(Segments(cram_in_cache, handle, None, EVERYTHING))
+
+
+def test_bases_of_a_reference_are_compared_once(cram, reference, tmp_path):
+    copy = Path(shutil.copy(reference, tmp_path / "genome.fa"))
+    shutil.copy(f"{reference}.fai", f"{copy}.fai")
+    opened = CramReference(copy, cram)
+    bases = Fasta(copy).fetch(Interval("chr1", 0, 300)).encode()
+    opened.verify("chr1", hashlib.md5(bases).hexdigest().upper())
+    opened.verify("chr2", None)
+    copy.unlink()
+    opened.verify("chr1", "is not asked for again")
+    with pytest.raises(InputError, match="cannot be read"):
+        opened.verify("chr2", "0" * 32)
 
 
 # Files that are not what they should be

@@ -187,6 +187,14 @@ def test_fingerprint_is_that_of_the_bytes_and_the_filter(store, bam, tmp_path):
     assert build_read_store(changed, tmp_path / "changed").fingerprint != store.fingerprint
 
 
+def test_other_bytes_of_the_same_size_are_noticed(store, bam):
+    data = bytearray(bam.read_bytes())
+    data[4] ^= 1  # the time stamp of the first block
+    bam.write_bytes(data)
+    with pytest.raises(InputError, match="as it is now"):
+        build_read_store(bam, store.path)
+
+
 def test_progress_counts_bytes_on_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(bam_segments, "_BATCH_SIZE", 50)
     draw = random.Random(0)

@@ -32,6 +32,14 @@ def test_genes_of_other_contigs_are_left_out():
 def test_annotation_of_another_genome_is_refused():
     with pytest.raises(InputError, match=r"no contig of a\.gff \(7, 8, 9\) is in .*memory\.fa; it has 1, "):
         place_annotation(annotated("7", "8", "9", "10"), GENOME, "a.gff")
-    with pytest.raises(InputError, match=r"a\.gff: gene 'gchr2' .* begins beyond contig 'chr2' .* 50 bp"):
+    with pytest.raises(InputError, match=r"a\.gff: gene 'gchr2' .* reaches beyond contig 'chr2' .* 50 bp"):
         place_annotation(annotated("chr2", start=50), GENOME, "a.gff")
     assert place_annotation(annotated("chr2", start=49), GENOME, "a.gff").genes
+
+
+def test_gene_may_cross_the_origin_and_reach_no_further():
+    across = gene("g", "chr2", "+", ([(40, 60)], [(40, 60)]))
+    assert place_annotation(Annotation((across,)), GENOME, "a.gff").genes == (across,)
+    endless = gene("g", "chr2", "+", ([(40, 900_000_000_000_000_000)], []))
+    with pytest.raises(InputError, match=r"a\.gff: gene 'g' at chr2:41-9\d+ reaches beyond contig 'chr2'"):
+        place_annotation(Annotation((endless,)), GENOME, "a.gff")

@@ -181,3 +181,10 @@ def test_held_out_that_leaves_no_reads_is_refused(tmp_path, contigs):
     config = replace(CONFIG, genome=None, reads=str(tmp_path / "reads.bam"), out=str(tmp_path / "run"))
     with pytest.raises(InputError, match=r"0 reads of .* leave nothing to train on"):
         pretrain(replace(config, held_out=("one",)))
+
+
+def test_genome_beside_reads_that_hold_their_bases_is_refused(tmp_path, contigs):
+    write_bam(tmp_path / "reads.bam", contigs)
+    config = replace(CONFIG, genome="g.fa", reads=str(tmp_path / "reads.bam"), out=str(tmp_path / "run"))
+    with pytest.raises(InputError, match=r"reads\.bam holds its own bases, and --genome g\.fa is for reads"):
+        pretrain(config)
