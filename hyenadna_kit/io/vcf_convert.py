@@ -5,8 +5,6 @@ floats as float32, and its text shows 6 significant digits of them), or an index
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pysam
@@ -14,6 +12,7 @@ import pysam.bcftools
 from pysam.utils import SamtoolsError
 
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.htslib import quiet
 from hyenadna_kit.io.vcf_header import VcfHeader, declarations
 
 _FORMAT_COLUMN = 8
@@ -109,7 +108,7 @@ def build_index(path: Path, index: Path) -> str | None:
         index: File to write; its suffix, ``.tbi`` or ``.csi``, says of which kind.
     """
     kind = "--tbi" if index.suffix == ".tbi" else "--csi"
-    with _quiet():
+    with quiet():
         try:
             pysam.bcftools.index(kind, "-o", str(index), str(path), catch_stdout=False)
         except SamtoolsError as error:
@@ -118,7 +117,7 @@ def build_index(path: Path, index: Path) -> str | None:
 
 
 def _view(source: Path, target: Path, output: str, name: str) -> None:
-    with _quiet():
+    with quiet():
         try:
             pysam.bcftools.view("--no-version", output, "-o", str(target), str(source), catch_stdout=False)
         except SamtoolsError as error:
@@ -131,13 +130,3 @@ def _view(source: Path, target: Path, output: str, name: str) -> None:
 def _first_line(error: SamtoolsError) -> str:
     """Return what htslib says first of all that it says."""
     return str(error.value).partition("stderr=")[2].strip().partition("\n")[0]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep htslib's own messages off standard error: what matters is raised or returned."""
-    verbosity = pysam.set_verbosity(0)
-    try:
-        yield
-    finally:
-        pysam.set_verbosity(verbosity)
