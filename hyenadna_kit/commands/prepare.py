@@ -9,7 +9,7 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.read_filter import ReadFilter
 
 _UP_TO_DATE = "the store is up to date: nothing was read"
-_READS = (b"BAM\x01", b"CRAM")
+_BAM, _CRAM = b"BAM\x01", b"CRAM"
 
 
 POSITIONAL = ("genome",)
@@ -111,6 +111,10 @@ def _refuse_strangers(options: PrepareOptions, reads: list[str]) -> None:
         )
     for_genomes = {"species": options.species, "aliases": options.aliases}
     for_reads = {"reference": options.reference, "read_filter": options.read_filter != ReadFilter()}
+    if reads and options.reference is not None and _magic(Path(reads[0])) == _BAM:
+        raise InputError(
+            f"--reference is for a CRAM; {reads[0]} is a BAM, which holds its bases: leave it out"
+        )
     strange = [name for name, given in (for_genomes if reads else for_reads).items() if given]
     if strange:
         files, kind = ", ".join(options.genome), "a BAM or CRAM" if reads else "FASTA"
@@ -118,12 +122,17 @@ def _refuse_strangers(options: PrepareOptions, reads: list[str]) -> None:
 
 
 def _holds_reads(path: Path) -> bool:
+    return _magic(path) in (_BAM, _CRAM)
+
+
+def _magic(path: Path) -> bytes:
+    """Return the first bytes of what a file holds; none where it cannot be read, as its reader will say."""
     from hyenadna_kit.io.compressed import DAMAGE, UncompressedStream
 
     if not path.is_file():
-        return False  # whoever reads it says so
+        return b""
     with path.open("rb") as handle:
         try:
-            return UncompressedStream(handle).read(len(_READS[0])) in _READS
+            return UncompressedStream(handle).read(len(_BAM))
         except DAMAGE:
-            return False
+            return b""

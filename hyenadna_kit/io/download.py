@@ -149,6 +149,7 @@ def _fetch(part: _Part, patience: Patience, on_progress: OnProgress | None, on_r
     """Bring ``part`` to its end, over as many connections as it takes."""
 
     def attempt() -> None:
+        """Go on with the part once."""
         _continue(part, patience, on_progress)
 
     try:

@@ -110,6 +110,7 @@ def encode_attributes(values: Mapping[str, AttributeValue]) -> dict[str, np.gene
 
 def _plain_dataset(path: Path, file: h5py.File, name: bytes, size: int) -> h5py.Dataset:
     def refuse(what: str) -> InputError:
+        """Return the error that names the member."""
         return InputError(f"{path}: member {name.decode(errors='replace')!r} {what}, which is not read here")
 
     kind = file.id.links.get_info(name).type
@@ -144,6 +145,7 @@ def _value(path: Path, attribute: h5a.AttrID) -> AttributeValue:
     kind, name = attribute.get_type(), attribute.name.decode(errors="replace")
 
     def refuse(what: str) -> InputError:
+        """Return the error that names the attribute."""
         return InputError(f"{path}: attribute {name!r} {what}, which is not read here")
 
     _require_plain_type(kind, refuse)

@@ -136,6 +136,7 @@ class _Entry(NamedTuple):
 
     @classmethod
     def of(cls, base: str, strand: str, codes: str, mark: str, skips: str) -> "_Entry":
+        """Return the entry of the parts of one item of the MM tag."""
         return cls(
             base.replace("U", "T"),
             strand == "-",

@@ -119,6 +119,7 @@ def test_bam_is_told_by_content_not_by_suffix(folder, capsys):
         (["reads.bam", "reads.bam"], "got 2 files"),
         (["reads.bam", "--species", "a"], "--species does not go with reads.bam, which is a BAM or CRAM"),
         (["reads.bam", "--aliases", "aliases.tsv"], "--aliases does not go with reads.bam"),
+        (["reads.bam", "--reference", "first.fa"], "--reference is for a CRAM; reads.bam is a BAM"),
         (["none.fa"], "FASTA file none.fa does not exist"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
