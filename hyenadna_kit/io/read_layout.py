@@ -23,7 +23,7 @@ import numpy as np
 from hyenadna_kit.config import from_mapping, to_mapping
 from hyenadna_kit.errors import ConfigError, InputError
 from hyenadna_kit.io.read_filter import REASONS, ReadFilter, ReadReport
-from hyenadna_kit.io.store_folder import StoreKind, check_sizes, count_field, field, read_json, write_json
+from hyenadna_kit.io.store_folder import StoreKind, count_field, field, load_layout, write_json
 
 TOKENS, QUALITIES, OFFSETS = "tokens.u8", "qualities.u8", "offsets.i64"
 CONTIGS, STARTS, ENDS = "contigs.i32", "starts.i64", "ends.i64"
@@ -106,15 +106,7 @@ def load_read_layout(folder: Path) -> ReadLayout:
     Raises:
         InputError: The folder is no store, or one of another version, or damaged.
     """
-    content = read_json(READ_STORE, folder)
-    try:
-        layout = _parse(content)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
-        path = folder / READ_STORE.layout_file
-        raise InputError(f"{path} is damaged: {reason}; {READ_STORE.remedy}") from None
-    check_sizes(READ_STORE, folder, layout.file_sizes())
-    return layout
+    return load_layout(READ_STORE, folder, _parse)
 
 
 def _parse(content: dict[str, Any]) -> ReadLayout:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,38 @@ def read_json(kind: StoreKind, folder: Path) -> dict[str, Any]:
         if content.get(key) not in (expected, *others):
             raise kind.error(f"{path} has {key} {content.get(key)!r}, expected {expected}; {kind.remedy}")
     return content
+
+
+@runtime_checkable
+class Layout(Protocol):
+    """What the JSON file of a store says."""
+
+    def file_sizes(self) -> dict[str, int]:
+        """Return the bytes that each binary file must have."""
+
+
+LayoutT = TypeVar("LayoutT", bound=Layout)
+
+
+def load_layout(kind: StoreKind, folder: Path, parse: Callable[[dict[str, Any]], LayoutT]) -> LayoutT:
+    """Read the JSON file of a store and check it against the files beside it.
+
+    Args:
+        kind: What the folder is.
+        folder: The store.
+        parse: Returns the layout that JSON spells, or raises KeyError, TypeError or ValueError.
+
+    Raises:
+        HyenaDNAKitError: The folder is no store, or one of another version, or damaged.
+    """
+    content = read_json(kind, folder)
+    try:
+        layout = parse(content)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
+        raise kind.error(f"{folder / kind.layout_file} is damaged: {reason}; {kind.remedy}") from None
+    check_sizes(kind, folder, layout.file_sizes())
+    return layout
 
 
 def check_sizes(kind: StoreKind, folder: Path, sizes: dict[str, int]) -> None:

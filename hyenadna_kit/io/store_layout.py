@@ -19,7 +19,7 @@ from typing import Any
 from hyenadna_kit.errors import GenomeStoreError
 from hyenadna_kit.genome.contigs import check_species_label
 from hyenadna_kit.io.runs import RUN_BYTES
-from hyenadna_kit.io.store_folder import StoreKind, check_sizes, count_field, field, read_json, write_json
+from hyenadna_kit.io.store_folder import StoreKind, count_field, field, load_layout, write_json
 
 TOKENS_FILE = "tokens.u8"
 N_RUNS_FILE = "n_runs.i64"
@@ -117,15 +117,7 @@ def read_layout(folder: Path) -> StoreLayout:
     Raises:
         GenomeStoreError: The folder is no store, or one of another version, or damaged.
     """
-    content = read_json(GENOME_STORE, folder)
-    try:
-        layout = _parse(content)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
-        path = folder / GENOME_STORE.layout_file
-        raise GenomeStoreError(f"{path} is damaged: {reason}; {GENOME_STORE.remedy}") from None
-    check_sizes(GENOME_STORE, folder, layout.file_sizes())
-    return layout
+    return load_layout(GENOME_STORE, folder, _parse)
 
 
 def _parse(content: dict[str, Any]) -> StoreLayout:
