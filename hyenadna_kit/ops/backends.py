@@ -1,11 +1,13 @@
 """Choose among the implementations of one operator.
 
 Every operator lists its ``BACKENDS`` in order of preference. ``"auto"`` takes the first that can run
-on the device of the tensors; a backend that is named runs or raises, and never changes silently.
+and that is the fastest for such input; a backend that is named runs or raises, and never changes
+silently.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,9 +18,25 @@ AUTO = "auto"
 """The name that stands for the first backend that can run."""
 
 
-def runs_anywhere(_: torch.device) -> str | None:
-    """Give no reason against running on any device."""
+class Problem(NamedTuple):
+    """What an operator is asked to compute."""
+
+    device: torch.device
+    """Where the tensors are."""
+    dtype: torch.dtype = torch.float32
+    """Number format of the signal."""
+    length: int = 1
+    """Positions of the signal."""
+
+
+def runs_anywhere(_: Problem) -> str | None:
+    """Give no reason against running on any problem."""
     return None
+
+
+def always(_: Problem) -> bool:
+    """Say that a backend is a good choice wherever it runs."""
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +47,24 @@ class Backend:
     """Name by which a user picks it."""
     function: Callable[..., Tensor]
     """The implementation; its arguments are those of the operator."""
-    why_not: Callable[[torch.device], str | None] = runs_anywhere
-    """Reason why it cannot run on a device, or None where it can."""
+    why_not: Callable[[Problem], str | None] = runs_anywhere
+    """Reason why it cannot run on a problem, or None where it can."""
+    preferred: Callable[[Problem], bool] = always
+    """Whether ``"auto"`` may take it for a problem on which it can run."""
 
 
-def choose(backends: Sequence[Backend], name: str, device: torch.device) -> Backend:
-    """Return the backend called ``name``, or for ``"auto"`` the first that can run.
+def choose(backends: Sequence[Backend], name: str, problem: Problem) -> Backend:
+    """Return the backend called ``name``, or for ``"auto"`` the first that can run and is preferred.
 
     Raises:
-        BackendUnavailableError: No backend has the name, or the named one cannot run on ``device``.
+        BackendUnavailableError: No backend has the name, or the named one cannot run on ``problem``.
     """
     if name == AUTO:
-        return next(backend for backend in backends if backend.why_not(device) is None)
+        return next(each for each in backends if each.why_not(problem) is None and each.preferred(problem))
     for backend in backends:
         if backend.name == name:
-            if reason := backend.why_not(device):
-                raise BackendUnavailableError(f"backend {name!r} cannot run on {device}: {reason}")
+            if reason := backend.why_not(problem):
+                raise BackendUnavailableError(f"backend {name!r} cannot run on {problem.device}: {reason}")
             return backend
     known = ", ".join([AUTO, *(backend.name for backend in backends)])
     raise BackendUnavailableError(f"unknown backend {name!r}; known: {known}")

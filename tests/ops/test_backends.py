@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from hyenadna_kit.errors import BackendUnavailableError
-from hyenadna_kit.ops.backends import AUTO, Backend, choose
+from hyenadna_kit.ops.backends import AUTO, Backend, Problem, choose
 
-CPU = torch.device("cpu")
+CPU = Problem(torch.device("cpu"))
 
 
-def refuse_cpu(device):
-    return "it has no GPU" if device.type == "cpu" else None
+def refuse_cpu(problem):
+    return "it has no GPU" if problem.device.type == "cpu" else None
 
 
 FAST = Backend(name="fast", function=torch.add, why_not=refuse_cpu)
@@ -21,7 +21,15 @@ BACKENDS = (FAST, PLAIN, SLOW)
 
 def test_auto_takes_the_first_that_can_run():
     assert choose(BACKENDS, AUTO, CPU) is PLAIN
-    assert choose(BACKENDS, AUTO, torch.device("meta")) is FAST
+    assert choose(BACKENDS, AUTO, Problem(torch.device("meta"))) is FAST
+
+
+def test_auto_passes_over_one_that_runs_but_is_not_the_fastest_here():
+    picky = Backend(name="picky", function=torch.add, preferred=lambda problem: problem.length >= 10)
+    meta = torch.device("meta")
+    assert choose((picky, PLAIN), AUTO, Problem(meta, torch.float32, 9)) is PLAIN
+    assert choose((picky, PLAIN), AUTO, Problem(meta, torch.float32, 10)) is picky
+    assert choose((picky, PLAIN), "picky", Problem(meta, torch.float32, 9)) is picky
 
 
 @pytest.mark.parametrize("backend", [PLAIN, SLOW], ids=lambda backend: backend.name)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hyenadna_kit.errors import BackendUnavailableError
-from hyenadna_kit.ops.backends import Backend
+from hyenadna_kit.ops.backends import Backend, Problem
 from hyenadna_kit.ops.long_conv import BACKENDS, long_conv
 from hyenadna_kit.ops.long_conv.eager import fast_fft_length
 
@@ -75,7 +75,7 @@ def rounding_bound(found, expected, inputs):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 @backends
 def test_output_and_gradients_equal_the_direct_sum(backend, dtype, length, device):
-    if reason := backend.why_not(torch.device(device)):
+    if reason := backend.why_not(Problem(torch.device(device), dtype, length)):
         pytest.skip(reason)
     inputs = draw(length, dtype=dtype)
     exact, eager = direct(*inputs), evaluate("eager", inputs, device)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hyenadna_kit.errors import BackendUnavailableError
+from hyenadna_kit.ops.backends import Problem
 from hyenadna_kit.ops.short_conv import BACKENDS, short_conv
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -75,7 +76,7 @@ def rounding_bound(inputs):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 @backends
 def test_output_and_gradients_equal_the_direct_sum(backend, dtype, length, device):
-    if reason := backend.why_not(torch.device(device)):
+    if reason := backend.why_not(Problem(torch.device(device), dtype, length)):
         pytest.skip(reason)
     inputs = draw(length, dtype=dtype)
     exact, eager, bounds = direct(*inputs), evaluate("eager", inputs, device), rounding_bound(inputs)

@@ -6,7 +6,7 @@ output[b, d, l] = sum_{k <= l} filters[d, k] * signal[b, d, l - k]  +  skip[d] *
 from jaxtyping import Float
 from torch import Tensor
 
-from hyenadna_kit.ops.backends import AUTO, Backend, choose
+from hyenadna_kit.ops.backends import AUTO, Backend, Problem, choose
 from hyenadna_kit.ops.long_conv.eager import fft_convolution
 from hyenadna_kit.ops.long_conv.reference import direct_convolution
 
@@ -50,5 +50,5 @@ def long_conv(
             f"signal, filters and skip must have the same channels, "
             f"got {channels}, {filters.shape[0]} and {skip.shape[0]}"
         )
-    chosen = choose(BACKENDS, backend, signal.device)
+    chosen = choose(BACKENDS, backend, Problem(signal.device, signal.dtype, signal.shape[2]))
     return chosen.function(signal, filters[:, : signal.shape[2]], skip)

@@ -6,7 +6,7 @@ output[b, d, l] = bias[d] + sum_t taps[d, t] * signal[b, d, l - (num_taps - 1) +
 from jaxtyping import Float
 from torch import Tensor
 
-from hyenadna_kit.ops.backends import AUTO, Backend, choose
+from hyenadna_kit.ops.backends import AUTO, Backend, Problem, choose
 from hyenadna_kit.ops.short_conv.eager import depthwise_convolution
 from hyenadna_kit.ops.short_conv.reference import shifted_sum
 
@@ -47,4 +47,4 @@ def short_conv(
             f"signal, taps and bias must have the same channels, "
             f"got {channels}, {taps.shape[0]} and {bias.shape[0]}"
         )
-    return choose(BACKENDS, backend, signal.device).function(signal, taps, bias)
+    return choose(BACKENDS, backend, Problem(signal.device, signal.dtype, signal.shape[2])).function(signal, taps, bias)
