@@ -1,5 +1,8 @@
 """Where tensors are computed, and in which number format."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -7,6 +10,9 @@ import torch
 from hyenadna_kit.errors import InputError
 
 DeviceName = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+_MEMINFO = Path("/proc/meminfo")
 
 
 def pick_device(name: DeviceName) -> torch.device:
@@ -19,6 +25,36 @@ def pick_device(name: DeviceName) -> torch.device:
     if name == "cuda" and not has_gpu:
         raise InputError("device 'cuda' was named, but PyTorch finds no GPU here; use --device cpu")
     return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
+
+
+def available_memory(device: torch.device) -> int | None:
+    """Return the bytes of memory that are to be had on a device; None where nobody says."""
+    if device.type == "cuda":
+        # What PyTorch holds but does not use is to be had, too.
+        idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + idle
+    return _free_main_memory() if device.type == "cpu" else None
+
+
+def _free_main_memory() -> int | None:
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+    except OSError:  # no Linux
+        return None
+    kibibytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return None if kibibytes is None else int(kibibytes) * 1024
+
+
+@contextmanager
+def products_in(device: torch.device, precision: Precision) -> Iterator[None]:
+    """Compute the matrix products inside the ``with`` block in a number format.
+
+    Filters, convolutions, norms, residuals and logits stay in float32. ``auto`` is bfloat16 where the
+    device computes in it.
+    """
+    bfloat16 = precision == "bf16" or (precision == "auto" and computes_in_bfloat16(device))
+    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        yield
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:

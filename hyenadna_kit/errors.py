@@ -35,3 +35,7 @@ class TrainingError(HyenaDNAKitError, RuntimeError):
 
 class BackendUnavailableError(HyenaDNAKitError, RuntimeError):
     """A kernel backend was named that cannot run here."""
+
+
+class MemoryLimitError(HyenaDNAKitError, RuntimeError):
+    """What was asked for needs more memory than there is, or than was allowed."""

@@ -8,6 +8,9 @@ import pytest
 
 import tests.typecheck as typecheck
 
+if not Path("/dev/nvidiactl").exists():  # no GPU: before anything imports a kernel
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # As the console command does, and before PyTorch is loaded: threads that spin starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, each with a core of its own

@@ -7,7 +7,7 @@ of the published checkpoints.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float, Integer
@@ -15,8 +15,11 @@ from torch import Tensor, nn
 
 from hyenadna_kit.backbone.block import MLP, Block
 from hyenadna_kit.backbone.filters import ImplicitFilter
+from hyenadna_kit.backbone.inference import normed, tiles
+from hyenadna_kit.backbone.memory import PassSize, plan_inference
 from hyenadna_kit.backbone.mixers.base import MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.devices import available_memory
 
 _INITIALIZER_RANGE = 0.02
 
@@ -56,6 +59,23 @@ class BackboneConfig:
         """Rows of the embedding and columns of the logits."""
         return math.ceil(self.vocab_size / self.pad_vocab_size_multiple) * self.pad_vocab_size_multiple
 
+    def pass_size(self, batch: int, length: int) -> PassSize:
+        """Return what decides how much memory a pass over ``batch x length`` tokens takes."""
+        size = PassSize(
+            batch=batch,
+            length=length,
+            num_layers=self.num_layers,
+            d_model=self.d_model,
+            d_inner=self.d_inner or 4 * self.d_model,
+            vocab_size=self.padded_vocab_size,
+        )
+        if not isinstance(self.mixer, HyenaConfig):
+            return size
+        filters = self.mixer.filter
+        ends = filters.beyond_context == "truncate"
+        taps = min(length, self.context_length) if ends else length
+        return replace(size, order=self.mixer.order, taps=taps, filter_width=filters.filter_order)
+
     def build(self) -> "Backbone":
         """Return a backbone with freshly drawn weights."""
         return Backbone(self)
@@ -84,6 +104,8 @@ class Backbone(nn.Module):
         self.drop_embedding = nn.Dropout(config.embed_dropout)
         self.layers = nn.ModuleList(self._block() for _ in range(config.num_layers))
         self.ln_f = self._norm()
+        self.max_memory: int | None = None
+        """Bytes that a pass without gradients may take beside the weights; None: what is free."""
         self.apply(self._initialize)
 
     def forward(
@@ -97,6 +119,8 @@ class Backbone(nn.Module):
             input_ids: Token ids, any integer dtype.
             attention_mask: False where a position is padding; None where there is none.
         """
+        if not (self.training or torch.is_grad_enabled()) and input_ids.device.type == "cpu":
+            return self._infer(input_ids, attention_mask)
         embedded = self.drop_embedding(self.embeddings(input_ids))
         # The sum of many small steps needs more digits than bfloat16 has.
         residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
@@ -104,6 +128,24 @@ class Backbone(nn.Module):
             residual = block(residual, attention_mask)
         output: Tensor = self.ln_f(residual.to(self.ln_f.weight.dtype))
         return output
+
+    def _infer(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """Return the same without gradients: the residual stream is changed in place."""
+        batch, length = input_ids.shape
+        plans = plan_inference(self.config.pass_size(batch, length), self._room(input_ids.device))
+        embedded = self.embeddings(input_ids)
+        residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
+        for block, plan in zip(self.layers, plans, strict=True):
+            assert isinstance(block, Block)
+            block.advance_(residual, attention_mask, plan)
+        for tile in tiles(batch, length, plans[0].tile_tokens):
+            residual[tile.rows, tile.positions] = normed(self.ln_f, residual[tile.rows, tile.positions])
+        return residual.to(self.ln_f.weight.dtype)
+
+    def _room(self, device: torch.device) -> int | None:
+        """Return how many bytes a pass may take."""
+        limits = [limit for limit in (self.max_memory, available_memory(device)) if limit is not None]
+        return min(limits, default=None)
 
     @property
     def embedding_weight(self) -> Float[Tensor, "vocab d_model"]:

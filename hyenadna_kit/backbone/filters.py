@@ -15,13 +15,15 @@ arXiv:2306.15794.
 import math
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from hyenadna_kit.ops.backends import AUTO
+from hyenadna_kit.ops.implicit_filter import filters_from_hidden, hidden_features, implicit_filter
 
 _LOWEST_FREQUENCY = 1e-4
 
@@ -121,35 +123,74 @@ class PositionFeatures(nn.Module):
 class ImplicitFilter(nn.Module):
     """All long filters of one mixer, for any length, and the weight of the skip connection."""
 
-    def __init__(self, config: FilterConfig, channels: int, context_length: int) -> None:
+    def __init__(
+        self, config: FilterConfig, channels: int, context_length: int, *, directions: int = 1
+    ) -> None:
         """Build the filters.
 
         Args:
             config: Their options.
-            channels: One filter a channel: ``d_model * (order - 1)``.
+            channels: One filter a channel and direction: ``d_model * (order - 1)``.
             context_length: Tokens of training; the unit in which distances are measured.
+            directions: 1 for filters that look upstream, 2 for as many more that look downstream, from
+                the same network with rows of their own in its last layer, and of the same decay.
         """
         super().__init__()
         self.config = config
         self.context_length = context_length
         self.channels = channels
+        self.directions = directions
         self.bias = nn.Parameter(torch.randn(channels))
         self.pos_emb = PositionFeatures(config, context_length)
         sine = Sine(config.filter_order, config.activation_frequency, trained=config.train_frequency)
         layers: list[nn.Module] = [nn.Linear(config.emb_dim, config.filter_order), sine]
         for _ in range(config.num_inner_mlps):
             layers += [nn.Linear(config.filter_order, config.filter_order), sine]
-        self.implicit_filter = nn.Sequential(*layers, nn.Linear(config.filter_order, channels, bias=False))
+        last = nn.Linear(config.filter_order, channels * directions, bias=False)
+        self.implicit_filter = nn.Sequential(*layers, last)
 
-    def forward(self, length: int) -> Float[Tensor, "channels taps"]:
-        """Return the first ``length`` taps of every filter; fewer where they end with the context."""
-        if length > self.context_length:
-            length = self._length_beyond(length)
-        weight = self._last.weight
-        with _without_autocast(weight.device.type):
-            hidden = self.implicit_filter[:-1](self.pos_emb(length, weight))
-            filters = weight @ hidden.T
-            return filters * self._window(length) if self.config.modulate else filters
+    def forward(self, length: int, *, backend: str = AUTO) -> Float[Tensor, "rows taps"]:
+        """Return the first taps of every filter.
+
+        Args:
+            length: Taps of each filter; there are fewer where the filters end with the context.
+            backend: Backend of :func:`~hyenadna_kit.ops.implicit_filter.implicit_filter`.
+
+        Returns:
+            One row a channel; for two directions the rows of the second follow those of the first.
+        """
+        length, last = self._taps(length), self._last.weight
+        return implicit_filter(
+            self.pos_emb(length, last),
+            self._times(length),
+            self._layers,
+            self._frequency,
+            last,
+            self._rates(),
+            self.config.shift,
+            backend=backend,
+        )
+
+    def hidden(self, length: int) -> Float[Tensor, "taps width"]:
+        """Return what the last layer makes every filter from, for :meth:`rows`; without gradients."""
+        length = self._taps(length)
+        return hidden_features(self.pos_emb(length, self._last.weight), self._layers, self._frequency)
+
+    def rows(self, hidden: Float[Tensor, "taps width"], channels: slice) -> Float[Tensor, "rows taps"]:
+        """Return some rows of what :meth:`forward` returns, for inference; without gradients.
+
+        Args:
+            hidden: What :meth:`hidden` returned.
+            channels: The rows.
+        """
+        rates = self._rates()
+        return filters_from_hidden(
+            hidden,
+            self._times(len(hidden)),
+            self._last.weight[channels],
+            None if rates is None else rates[channels],
+            self.config.shift,
+        )
 
     @property
     def _last(self) -> nn.Linear:
@@ -163,12 +204,28 @@ class ImplicitFilter(nn.Module):
         slow, fast = target / self.config.slow_decay_fraction, target / self.config.fast_decay_fraction
         return torch.linspace(slow, fast, self.channels, dtype=torch.float64, device=self.bias.device).abs()
 
-    def _window(self, length: int) -> Float[Tensor, "channels taps"]:
-        dtype = self.bias.dtype
-        times = self.pos_emb.times(length, self.bias.device).to(dtype)
-        return torch.exp(-self.decay_rates().to(dtype)[:, None] * times) + self.config.shift
+    @property
+    def _layers(self) -> list[tuple[Tensor, Tensor]]:
+        hidden = [layer for layer in list(self.implicit_filter)[:-1] if isinstance(layer, nn.Linear)]
+        return [(layer.weight, layer.bias) for layer in hidden]
 
-    def _length_beyond(self, length: int) -> int:
+    @property
+    def _frequency(self) -> Float[Tensor, "width"]:
+        sine = self.implicit_filter[1]
+        assert isinstance(sine, Sine)
+        return sine.freq[0]
+
+    def _rates(self) -> Float[Tensor, "rows"] | None:
+        if not self.config.modulate:
+            return None
+        return self.decay_rates().to(self.bias.dtype).repeat(self.directions)
+
+    def _times(self, length: int) -> Float[Tensor, "taps"]:
+        return self.pos_emb.times(length, self.bias.device).to(self.bias.dtype)
+
+    def _taps(self, length: int) -> int:
+        if length <= self.context_length:
+            return length
         if self.config.beyond_context == "truncate":
             return self.context_length
         if self.config.modulate and self.config.shift:
@@ -188,10 +245,3 @@ class ImplicitFilter(nn.Module):
             return changed
 
         return super()._apply(keep_precision, recurse)  # type: ignore[no-untyped-call]  # torch leaves it bare
-
-
-def _without_autocast(device_type: str) -> AbstractContextManager[Any]:
-    """Keep the filters' MLP out of bfloat16; the meta device has no autocast."""
-    if torch.amp.is_autocast_available(device_type):
-        return torch.autocast(device_type, enabled=False)
-    return nullcontext()

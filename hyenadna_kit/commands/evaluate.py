@@ -40,6 +40,10 @@ class EvaluateOptions:
     """Windows that the model reads at a time."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
+    max_memory: str | None = None
+    """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
 
 
 def run(options: EvaluateOptions) -> int:
@@ -49,13 +53,12 @@ def run(options: EvaluateOptions) -> int:
         InputError: A region is outside the genome, or the model was trained on a part of it.
         CheckpointError: The model folder is damaged.
     """
+    from hyenadna_kit.commands.computing import computing, load_model
     from hyenadna_kit.commands.progress import show_progress
-    from hyenadna_kit.devices import pick_device
     from hyenadna_kit.evaluation.held_out import evaluate
     from hyenadna_kit.files import atomic_file
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.io.regions import parse_regions, refuse_overlap, regions_or_bed
-    from hyenadna_kit.model import HyenaDNA
 
     genome = open_genome(options.genome)
     regions = regions_or_bed(options.regions, options.bed, genome)
@@ -69,9 +72,9 @@ def run(options: EvaluateOptions) -> int:
         refuse_overlap(
             regions, named, "train_regions and what is evaluated must be apart, or add --allow_overlap"
         )
-    model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
+    model = load_model(options.model, options.device, options.max_memory)
     total = sum(region.length for region in regions)
-    with show_progress("bases") as on_progress:
+    with show_progress("bases") as on_progress, computing(model, options.precision):
         result = evaluate(
             model,
             genome,

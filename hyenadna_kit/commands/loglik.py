@@ -31,6 +31,10 @@ class LoglikOptions:
     """Windows that the model reads at a time."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
+    max_memory: str | None = None
+    """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
 
 
 def run(options: LoglikOptions) -> int:
@@ -40,20 +44,19 @@ def run(options: LoglikOptions) -> int:
         InputError: A region is outside the genome, or ``out`` has an unknown suffix.
         CheckpointError: The model folder is damaged.
     """
+    from hyenadna_kit.commands.computing import computing, load_model
     from hyenadna_kit.commands.progress import show_progress
-    from hyenadna_kit.devices import pick_device
     from hyenadna_kit.evaluation.likelihood import base_likelihoods, reported, sum_regions
     from hyenadna_kit.evaluation.tracks import write_tracks
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.io.regions import regions_or_bed
-    from hyenadna_kit.model import HyenaDNA
 
     genome = open_genome(options.genome)
     regions = regions_or_bed(options.regions, options.bed, genome)
-    model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
+    model = load_model(options.model, options.device, options.max_memory)
     total = sum(region.length for region in regions)
     stretches = base_likelihoods(model, genome, regions, length=options.length, batch_size=options.batch_size)
-    with show_progress("bases") as on_progress:
+    with show_progress("bases") as on_progress, computing(model, options.precision):
         watched = reported(stretches, lambda done: on_progress(done, total))
         sums = sum_regions(regions, write_tracks(Path(options.out), watched))
     print("region\tbases\tlog_likelihood\tbits_per_base")

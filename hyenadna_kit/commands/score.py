@@ -48,6 +48,10 @@ class ScoreOptions:
     """Largest share of ALTs without a score that is a success."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
+    max_memory: str | None = None
+    """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
 
 
 def run(options: ScoreOptions) -> int:
@@ -57,12 +61,11 @@ def run(options: ScoreOptions) -> int:
         InputError: A file is damaged, an option does not fit, or a REF does not match and must.
         CheckpointError: The model folder is damaged.
     """
+    from hyenadna_kit.commands.computing import computing, load_model
     from hyenadna_kit.commands.progress import show_progress
-    from hyenadna_kit.devices import pick_device
     from hyenadna_kit.errors import InputError
     from hyenadna_kit.genome.interval import Strand
     from hyenadna_kit.io.genome import open_genome
-    from hyenadna_kit.model import HyenaDNA
     from hyenadna_kit.scoring.placement import Placement
     from hyenadna_kit.scoring.score_vcf import ScoringRun, score_vcf
     from hyenadna_kit.scoring.scorer import VariantScorer
@@ -70,7 +73,7 @@ def run(options: ScoreOptions) -> int:
     if not 0 <= options.max_unscored <= 1:
         raise InputError(f"--max_unscored is a share between 0 and 1, got {options.max_unscored:g}")
     genome = open_genome(options.genome)
-    model = HyenaDNA.from_pretrained(options.model).to(pick_device(options.device))
+    model = load_model(options.model, options.device, options.max_memory)
     placement = Placement.for_window(
         model.context_length if options.window is None else options.window,
         horizon=options.horizon,
@@ -79,7 +82,7 @@ def run(options: ScoreOptions) -> int:
     )
     strands = {"forward": (Strand.FORWARD,), "reverse": (Strand.REVERSE,), "both": tuple(Strand)}
     scorer = VariantScorer(model, placement, strands=strands[options.strands], batch_size=options.batch_size)
-    with show_progress("records") as on_progress:
+    with show_progress("records") as on_progress, computing(model, options.precision):
         scoring = ScoringRun(
             num_workers=options.workers,
             on_ref_mismatch=options.on_ref_mismatch,

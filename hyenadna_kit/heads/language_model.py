@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.batch import IGNORED_LABEL
 from hyenadna_kit.heads.base import Head, HeadConfig
+from hyenadna_kit.ops.precision import without_autocast
 
 _INITIALIZER_RANGE = 0.02
 
@@ -42,9 +43,13 @@ class LanguageModelHead(Head):
         hidden_states: Float[Tensor, "batch length d_model"],
         embedding_weight: Float[Tensor, "vocab d_model"],
     ) -> Float[Tensor, "batch length vocab"]:
-        """Return unnormalised log-probabilities of the next token."""
+        """Return unnormalised log-probabilities of the next token, not rounded by autocast.
+
+        A product with so few columns costs nothing, and bfloat16 would blur small differences.
+        """
         weight = embedding_weight if self.weight is None else self.weight
-        return torch.nn.functional.linear(hidden_states, weight)
+        with without_autocast(hidden_states.device.type):
+            return torch.nn.functional.linear(hidden_states.to(weight.dtype), weight)
 
     def loss(
         self,

@@ -7,6 +7,7 @@ where there is no GPU; ``"auto"`` never picks them there.
 
 import importlib.util
 import os
+from typing import Any
 
 import torch
 
@@ -45,6 +46,6 @@ def shared_memory(device: torch.device) -> int:
     """Return the bytes of shared memory that one program may use on ``device``."""
     if device.type != "cuda":
         return _INTERPRETED_SHARED_MEMORY
-    properties = torch.cuda.get_device_properties(device)
+    properties: Any = torch.cuda.get_device_properties(device)
     limit: int = properties.shared_memory_per_block_optin
     return limit

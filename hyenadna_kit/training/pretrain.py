@@ -70,7 +70,7 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
 
 def _trainer(config: PretrainConfig, folder: RunFolder) -> Trainer:
     device = pick_device("auto")
-    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and computes_in_bfloat16(device))
+    bfloat16 = config.precision == "bf16" or (config.precision == "auto" and computes_in_bfloat16(device))
     # Its notes on hardware and tips are not for our users.
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -69,8 +69,8 @@ class PretrainConfig:
     """Which reads of a BAM or CRAM are trained on."""
     quality_weights: bool = True
     """Weigh each base of a read by the probability that it was read right, as its quality says."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Number format of matrix products; auto takes bfloat16 where the device computes in it. Filters,
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Number format of matrix products; auto takes bf16 where the device computes in it. Filters,
     convolutions, residuals and the loss are float32 always."""
     num_workers: int = 0
     """Processes that read windows beside the training process."""

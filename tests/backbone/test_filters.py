@@ -75,6 +75,51 @@ def test_longer_filters_begin_with_the_shorter_ones(config):
         torch.testing.assert_close(shorter, longest[:, : shorter.shape[1]], rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+def test_rows_made_from_the_hidden_values_are_those_of_all_filters(config, length):
+    filters = build(config)
+    hidden, expected = filters.hidden(length), filters(length)
+    assert not hidden.requires_grad
+    assert hidden.shape == (expected.shape[1], config.filter_order)
+    for rows in (slice(0, 1), slice(1, 4), slice(4, None)):
+        found = filters.rows(hidden, rows)
+        assert not found.requires_grad
+        torch.testing.assert_close(found, expected[rows], rtol=0, atol=1e-13)
+
+
+def test_second_direction_has_rows_of_its_own_and_the_decay_of_the_first():
+    one = build(FilterConfig(filter_order=8))
+    both = ImplicitFilter(FilterConfig(filter_order=8), CHANNELS, CONTEXT, directions=2).double()
+    state = one.state_dict()
+    last = "implicit_filter.6.weight"
+    generator = torch.Generator().manual_seed(4)
+    other = torch.randn(state[last].shape, dtype=torch.float64, generator=generator)
+    both.load_state_dict(state | {last: torch.cat([state[last], other])})
+    found, upstream = both(33), one(33)
+    one.load_state_dict(state | {last: other})
+    torch.testing.assert_close(found, torch.cat([upstream, one(33)]), rtol=0, atol=1e-14)
+    assert both.bias.shape == (CHANNELS,)
+    torch.testing.assert_close(both.rows(both.hidden(33), slice(4, 9)), found[4:9], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("backend", ["eager", "reference"])
+def test_named_backend_makes_the_same_filters(backend):
+    filters = build()
+    torch.testing.assert_close(filters(50, backend=backend), filters(50), rtol=0, atol=1e-13)
+
+
+def test_shortened_float32_products_leave_the_filters_alone():
+    filters = build(FilterConfig(filter_order=64), dtype=torch.float32, context_length=2048)
+    expected = filters(2048)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        found = filters(2048)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert torch.equal(found, expected)
+
+
 def test_features_of_a_worked_example():
     features = PositionFeatures(FilterConfig(emb_dim=5), context_length=4).formula(6)
     slow = 1e-4 * math.pi / 2

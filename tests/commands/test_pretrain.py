@@ -104,7 +104,7 @@ def test_every_common_mistake_is_one_line_and_leaves_nothing(folder, capsys, no_
         ("--max_steps", "0"): (2, "max_steps must be at least 1, got 0"),
         ("--seed", "-1"): (2, "seed must lie in 0 to 4294967295, got -1"),
         ("--optimizer.learning_rate", "-1"): (2, "learning_rate must be at least 0 and below inf, got -1"),
-        ("--precision", "fp8"): (2, "--precision: expected 'auto' or 'float32' or 'bfloat16', got 'fp8'"),
+        ("--precision", "fp8"): (2, "--precision: expected 'auto' or 'fp32' or 'bf16', got 'fp8'"),
     }
     for options, (status, message) in mistakes.items():
         found = pretrain(capsys, *options)

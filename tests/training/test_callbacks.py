@@ -35,7 +35,7 @@ def train(tmp_path):
             "batch_size": 2,
             "validate_every": 4,
             "validation_bases": 100,
-            "precision": "float32",
+            "precision": "fp32",
         } | options
         config = PretrainConfig(
             genome=str(fasta),

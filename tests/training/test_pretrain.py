@@ -37,7 +37,7 @@ CONFIG = PretrainConfig(
     validation_bases=10**6,
     log_every=1,
     checkpoint_every=60,
-    precision="float32",
+    precision="fp32",
 )
 
 
@@ -158,7 +158,7 @@ def test_options_of_stream_and_optimizer_reach_them(train):
     assert found[-1] == pytest.approx(found[0], abs=0.1)
 
 
-@pytest.mark.parametrize(("precision", "inner"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+@pytest.mark.parametrize(("precision", "inner"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_filters_are_float32_in_every_precision(train, monkeypatch, precision, inner):
     seen = {"filters": set(), "inner": set()}
 
@@ -182,8 +182,8 @@ def test_filters_are_float32_in_every_precision(train, monkeypatch, precision, i
 
 
 def test_bfloat16_costs_about_what_float32_does(train):
-    _, exact = train("exact", max_steps=20, precision="float32")
-    _, rounded = train("rounded", max_steps=20, precision="bfloat16")
+    _, exact = train("exact", max_steps=20, precision="fp32")
+    _, rounded = train("rounded", max_steps=20, precision="bf16")
     assert losses(rounded) == pytest.approx(losses(exact), abs=0.05)
     assert losses(rounded) != losses(exact)
 

@@ -33,7 +33,7 @@ CONFIG = PretrainConfig(
     validate_every=30,
     validation_bases=5000,
     log_every=1,
-    precision="float32",
+    precision="fp32",
 )
 READ_LENGTH, NUM_READS = 50, 800
 

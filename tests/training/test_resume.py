@@ -35,7 +35,7 @@ validate_every: 8
 validation_bases: 300
 log_every: 1
 checkpoint_every: 4
-precision: float32
+precision: fp32
 """
 
 

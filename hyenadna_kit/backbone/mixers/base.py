@@ -1,10 +1,12 @@
 """What every mixer has in common."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from hyenadna_kit.backbone.inference import InferencePlan, Tile, normed, tiles
 from hyenadna_kit.config import ModuleConfig
 
 
@@ -31,6 +33,21 @@ class Mixer(nn.Module):
     ) -> Float[Tensor, "batch length d_model"]:
         """Return the mixed states; positions where the mask is False count as absent."""
         raise NotImplementedError
+
+    def advance(
+        self,
+        residual: Float[Tensor, "batch length d_model"],
+        norm: nn.LayerNorm,
+        attention_mask: Bool[Tensor, "batch length"] | None,
+        plan: InferencePlan,
+    ) -> Iterator[Tile]:
+        """Add the mixed states of the normed residual to it in place; yield every finished tile.
+
+        For use without gradients. A mixer that can do with less memory than this gives its own.
+        """
+        residual += self(normed(norm, residual), attention_mask)
+        batch, length, _ = residual.shape
+        yield from tiles(batch, length, plan.tile_tokens)
 
 
 class MixerConfig(ModuleConfig):

@@ -14,6 +14,7 @@ Source: Poli et al. 2023, arXiv:2302.10866, definition 3.1.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -21,10 +22,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.filters import FilterConfig, ImplicitFilter
+from hyenadna_kit.backbone.inference import InferencePlan, Tile
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerSize
+from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumCache
+from hyenadna_kit.backbone.mixers.hyena_inference import HyenaInference
 from hyenadna_kit.ops.backends import AUTO
+from hyenadna_kit.ops.gated_short_conv import gated_short_conv
 from hyenadna_kit.ops.long_conv import long_conv
-from hyenadna_kit.ops.short_conv import short_conv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,11 @@ class HyenaConfig(MixerConfig):
     """The long filters."""
     dropout: float = 0.0
     """Dropout of the gated signal before each long convolution."""
+    bidirectional: bool = False
+    """Let the long filters reach downstream too, by filters of their own; for masked training only,
+    since every output then depends on the whole input."""
     backend: str = AUTO
-    """Kernel backend of both convolutions: auto, eager or reference."""
+    """Kernel backend of filters and convolutions: auto, triton, eager or reference."""
 
     def __post_init__(self) -> None:
         if self.order < 2 or self.short_filter_order < 1:
@@ -65,7 +72,7 @@ class ShortFilter(nn.Module):
 
 
 class HyenaMixer(Mixer):
-    """The Hyena operator of one block, causal and of any length."""
+    """The Hyena operator of one block, of any length; causal unless it is bidirectional."""
 
     def __init__(self, config: HyenaConfig, size: MixerSize) -> None:
         super().__init__()
@@ -75,8 +82,14 @@ class HyenaMixer(Mixer):
         self.in_proj = nn.Linear(size.d_model, num_projections * size.d_model)
         self.out_proj = nn.Linear(size.d_model, size.d_model)
         self.short_filter = ShortFilter(num_projections * size.d_model, config.short_filter_order)
-        self.filter_fn = ImplicitFilter(config.filter, size.d_model * (config.order - 1), size.context_length)
+        self.filter_fn = ImplicitFilter(
+            config.filter,
+            size.d_model * (config.order - 1),
+            size.context_length,
+            directions=2 if config.bidirectional else 1,
+        )
         self.dropout = nn.Dropout(config.dropout)
+        self.spectrum_cache = SpectrumCache()
 
     def forward(
         self,
@@ -88,37 +101,49 @@ class HyenaMixer(Mixer):
         Positions where ``attention_mask`` is False are taken out of the short and of every long
         convolution, so that padding on either side changes nothing.
         """
+        order, backend = self.config.order, self.config.backend
         mask = None if attention_mask is None else attention_mask[:, None, :]
-        *gates, value = self._projections(hidden_states, mask)
-        length = hidden_states.shape[1]
-        filters = self.filter_fn(length).unflatten(0, (self.config.order - 1, self.d_model))
-        skips = self.filter_fn.bias.unflatten(0, (self.config.order - 1, self.d_model))
-        for gate, filters_o, skip in zip(reversed(gates[1:]), filters, skips, strict=True):
-            value = self.dropout(_masked(value * gate, mask))
-            value = long_conv(value, filters_o, skip, backend=self.config.backend)
-        output: Tensor = self.out_proj((value * gates[0]).transpose(1, 2))
-        return output
-
-    def _projections(
-        self,
-        hidden_states: Float[Tensor, "batch length d_model"],
-        mask: Bool[Tensor, "batch 1 length"] | None,
-    ) -> tuple[Float[Tensor, "batch d_model length"], ...]:
-        """Return x_0 .. x_{N-1} and v, channel by channel, after the short convolution."""
-        batch = hidden_states.shape[0]
-        # One product that writes channel-major rows: the convolutions need them contiguous.
-        projected = torch.baddbmm(
-            self.in_proj.bias[None, :, None],
-            self.in_proj.weight.expand(batch, -1, -1),
-            hidden_states.transpose(1, 2),
-        )
-        mixed = short_conv(
-            _masked(projected, mask),
+        *gates, value = gated_short_conv(
+            _masked(self._project(hidden_states), mask),
             self.short_filter.weight[:, 0],
             self.short_filter.bias,
-            backend=self.config.backend,
+            channels=self.d_model,
+            backend=backend,
         )
-        return mixed.split(self.d_model, dim=1)
+        filters = self.filter_fn(hidden_states.shape[1], backend=backend).split(self.d_model)
+        skips = self.filter_fn.bias.split(self.d_model)
+        for index, gate in enumerate(reversed(gates)):
+            value = long_conv(
+                self.dropout(_masked(value, mask)),
+                filters[index],
+                skips[index],
+                gate=gate,
+                reverse_filters=filters[order - 1 + index] if self.config.bidirectional else None,
+                backend=backend,
+            )
+        output: Tensor = self.out_proj(value.transpose(1, 2))
+        return output
+
+    def advance(
+        self,
+        residual: Float[Tensor, "batch length d_model"],
+        norm: nn.LayerNorm,
+        attention_mask: Bool[Tensor, "batch length"] | None,
+        plan: InferencePlan,
+    ) -> Iterator[Tile]:
+        """Add the mixed states in place, with one tensor of the residual's size beside it."""
+        return HyenaInference(self, norm, residual, attention_mask, plan).advance()
+
+    def _project(
+        self, hidden_states: Float[Tensor, "batch length d_model"]
+    ) -> Float[Tensor, "batch projections length"]:
+        """Return x_0 .. x_{N-1} and v before the short convolution, channels as rows."""
+        # One product that writes rows of channels: the convolutions need them contiguous.
+        return torch.baddbmm(
+            self.in_proj.bias[None, :, None],
+            self.in_proj.weight.expand(len(hidden_states), -1, -1),
+            hidden_states.transpose(1, 2),
+        )
 
 
 def _masked(signal: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,0 +1,110 @@
+"""How much memory a pass takes, and in what pieces it runs so that it fits.
+
+In: the sizes of a backbone and of its input. Out: bytes beside the weights. The counts are those of
+the implementation; ``benchmarks/memory.py`` holds them against measured peaks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from hyenadna_kit.backbone.inference import InferencePlan
+from hyenadna_kit.errors import MemoryLimitError
+from hyenadna_kit.ops.fft_length import fast_fft_length
+
+_FLOAT32 = 4
+_MOST_KEPT_BYTES = 5 << 28
+"""Spectra are kept for the next pass while those of the whole model take no more than this."""
+_TILE_TOKENS = (1024, 256)
+_FFT_ROWS = (8, 4, 2, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassSize:
+    """What decides how much memory a pass takes."""
+
+    batch: int
+    """Sequences."""
+    length: int
+    """Tokens of each."""
+    num_layers: int
+    """Blocks."""
+    d_model: int
+    """Width of the hidden states."""
+    d_inner: int
+    """Width inside the MLP."""
+    vocab_size: int
+    """Columns of the logits."""
+    order: int = 1
+    """Order of the Hyena operator; 1 stands for another mixer."""
+    taps: int = 0
+    """Taps of its filters."""
+    filter_width: int = 0
+    """Width of the network that makes them."""
+
+    @property
+    def stream_bytes(self) -> int:
+        """Bytes of the residual stream."""
+        return self.batch * self.length * self.d_model * _FLOAT32
+
+    @property
+    def spectra_bytes(self) -> int:
+        """Bytes of the spectra of one layer's filters."""
+        frequencies = fast_fft_length(self.length + self.taps) // 2 + 1
+        return (self.order - 1) * self.d_model * frequencies * 2 * _FLOAT32
+
+
+def plan_inference(size: PassSize, max_memory: int | None = None) -> list[InferencePlan]:
+    """Return in what pieces each layer is computed without gradients.
+
+    Args:
+        size: The pass.
+        max_memory: Bytes that it may take beside the weights; None sets no limit.
+
+    Raises:
+        MemoryLimitError: No choice of pieces takes so little.
+    """
+    needed = 0
+    for plans in _choices(size):
+        needed = inference_bytes(size, plans)
+        if max_memory is None or needed <= max_memory:
+            return plans
+    assert max_memory is not None
+    raise MemoryLimitError(
+        f"a pass over {size.batch} x {size.length:,} tokens takes {in_words(needed)} of memory at least, "
+        f"there is room for {in_words(max_memory)}; take fewer sequences at a time, or shorter ones"
+    )
+
+
+def _choices(size: PassSize) -> Iterator[list[InferencePlan]]:
+    """Yield plans from the fastest to the smallest."""
+    most = _MOST_KEPT_BYTES // size.spectra_bytes if size.order > 1 else 0
+    for kept in sorted({min(most, size.num_layers), 0}, reverse=True):
+        for rows, tokens in product(_FFT_ROWS, _TILE_TOKENS):
+            plan = InferencePlan(tile_tokens=tokens, fft_rows=rows)
+            yield [replace(plan, keep_spectra=index < kept) for index in range(size.num_layers)]
+
+
+def inference_bytes(size: PassSize, plans: Sequence[InferencePlan]) -> int:
+    """Return the most bytes that a pass without gradients holds at a time, beside the weights."""
+    plan = plans[0]
+    kept = sum(plan.keep_spectra for plan in plans) * size.spectra_bytes
+    tile = plan.tile_tokens * (size.d_inner + 8 * size.d_model) * _FLOAT32
+    mixing = size.stream_bytes + _convolution_bytes(size, plan) + tile
+    logits = size.batch * size.length * size.vocab_size * _FLOAT32
+    return size.stream_bytes + kept + max(mixing, logits)
+
+
+def _convolution_bytes(size: PassSize, plan: InferencePlan) -> int:
+    if size.order == 1:
+        return 0
+    points = fast_fft_length(size.length + size.taps)
+    rows = min(plan.fft_rows, size.batch * size.d_model)
+    channels = max(1, min(size.d_model, plan.fft_rows // size.batch))
+    # Padded rows, their spectra, the products turned back, and a copy that the transform makes.
+    return (size.taps * size.filter_width + (4 * rows + channels) * points) * _FLOAT32
+
+
+def in_words(count: int) -> str:
+    """Return a number of bytes for a reader."""
+    return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

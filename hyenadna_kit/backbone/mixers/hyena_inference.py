@@ -1,0 +1,112 @@
+"""The Hyena operator without gradients, in place on the residual stream: see ``backbone.inference``."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from hyenadna_kit.backbone.inference import (
+    InferencePlan,
+    Linear,
+    ShortProjection,
+    Tile,
+    normed,
+    tiles,
+)
+from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumMaker
+from hyenadna_kit.ops.long_conv.eager import convolve_with_spectra
+from hyenadna_kit.ops.precision import product_dtype
+
+if TYPE_CHECKING:
+    from hyenadna_kit.backbone.mixers.hyena import HyenaMixer
+
+
+class HyenaInference:
+    """One pass of a Hyena mixer over a residual stream."""
+
+    def __init__(
+        self,
+        mixer: "HyenaMixer",
+        norm: nn.LayerNorm,
+        residual: Float[Tensor, "batch length d_model"],
+        mask: Bool[Tensor, "batch length"] | None,
+        plan: InferencePlan,
+    ) -> None:
+        self.mixer = mixer
+        self.norm = norm
+        self.residual = residual
+        self.mask = mask
+        self.plan = plan
+        self.dtype = product_dtype(mixer.in_proj.weight)
+        self._maker: SpectrumMaker | None = None
+
+    def advance(self) -> Iterator[Tile]:
+        """Add the mixed states to the residual and yield every tile that is finished."""
+        order = self.mixer.config.order
+        signal = self._first_product()
+        for index in range(order - 1):
+            self._convolve(signal, index)
+            if index < order - 2:
+                gate = self._projection(order - 2 - index)
+                for tile in self._tiles():
+                    signal[tile.rows, :, tile.positions] *= gate(self._normed(tile), tile, self.mask)
+        gate, output = self._projection(0), Linear.of(self.mixer.out_proj, self.dtype)
+        for tile in self._tiles():
+            mixed = gate(self._normed(tile), tile, self.mask).mul_(signal[tile.rows, :, tile.positions])
+            self.residual[tile.rows, tile.positions] += output.from_channels(mixed)
+            yield tile
+
+    def _tiles(self) -> Iterator[Tile]:
+        batch, length, _ = self.residual.shape
+        return tiles(batch, length, self.plan.tile_tokens)
+
+    def _normed(self, tile: Tile) -> Tensor:
+        return normed(self.norm, self.residual[tile.rows, tile.positions])
+
+    def _projection(self, first: int, count: int = 1) -> ShortProjection:
+        """Return projections ``first`` .. ``first + count - 1`` after the short convolution."""
+        d_model, short = self.mixer.d_model, self.mixer.short_filter
+        rows = slice(first * d_model, (first + count) * d_model)
+        layer = Linear.of(self.mixer.in_proj, self.dtype, rows)
+        dtype = torch.promote_types(short.weight.dtype, torch.float32)
+        return ShortProjection(layer, short.weight[rows, 0].to(dtype), short.bias[rows].to(dtype))
+
+    def _first_product(self) -> Float[Tensor, "batch d_model length"]:
+        """Return v . x_{N-1}, channels as rows."""
+        batch, length, d_model = self.residual.shape
+        project = self._projection(self.mixer.config.order - 1, 2)
+        signal = torch.empty(batch, d_model, length, dtype=self.residual.dtype, device=self.residual.device)
+        for tile in self._tiles():
+            gate, value = project(self._normed(tile), tile, self.mask).chunk(2, dim=1)
+            torch.mul(gate, value, out=signal[tile.rows, :, tile.positions])
+        return signal
+
+    def _convolve(self, signal: Float[Tensor, "batch d_model length"], index: int) -> None:
+        """Replace the signal by its convolution with the filters of one order."""
+        if self.mask is not None:
+            signal *= self.mask[:, None]
+        batch, d_model, length = signal.shape
+        spectra, fft_length = self._spectra(length)
+        for channels in blocks(d_model, max(1, self.plan.fft_rows // batch)):
+            spectrum = spectra(slice(index * d_model + channels.start, index * d_model + channels.stop))
+            for rows in blocks(batch, self.plan.fft_rows):
+                convolved = convolve_with_spectra(signal[rows, channels], spectrum, fft_length)
+                signal[rows, channels] = convolved
+
+    def _spectra(self, length: int) -> tuple[Callable[[slice], Tensor], int]:
+        """Return what gives the spectra of some channels, and the length of the transform."""
+        if self.plan.keep_spectra:
+            kept = self.mixer.spectrum_cache.get(self.mixer.filter_fn, length)
+            return kept.values.__getitem__, kept.fft_length
+        self.mixer.spectrum_cache.clear()
+        if self._maker is None:
+            self._maker = SpectrumMaker(self.mixer.filter_fn, length)
+        return self._maker, self._maker.fft_length
+
+
+def blocks(total: int, step: int) -> Iterator[slice]:
+    """Yield slices of ``step`` that cover ``range(total)``."""
+    for first in range(0, total, step):
+        yield slice(first, min(first + step, total))

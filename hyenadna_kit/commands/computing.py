@@ -1,0 +1,57 @@
+"""What the commands that run a model have in common: where, how exactly, and in how much memory."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from hyenadna_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from hyenadna_kit.model import HyenaDNA
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def load_model(folder: str, device: Literal["auto", "cpu", "cuda"], max_memory: str | None) -> "HyenaDNA":
+    """Return the model of a folder on a device, bound to so much memory.
+
+    Args:
+        folder: Model folder.
+        device: Where to compute.
+        max_memory: Bytes that a pass may take beside the weights, as ``4G`` or ``512M``; None: what is
+            free.
+
+    Raises:
+        InputError: ``max_memory`` is no size, or a GPU was named and there is none.
+        CheckpointError: The model folder is damaged.
+    """
+    from hyenadna_kit.devices import pick_device
+    from hyenadna_kit.model import HyenaDNA
+
+    limit = None if max_memory is None else parse_bytes(max_memory, "--max_memory")
+    model = HyenaDNA.from_pretrained(folder).to(pick_device(device))
+    model.backbone.max_memory = limit
+    return model
+
+
+@contextmanager
+def computing(model: "HyenaDNA", precision: Literal["auto", "fp32", "bf16"]) -> Iterator[None]:
+    """Compute the matrix products of a model inside the ``with`` block in a number format."""
+    from hyenadna_kit.devices import products_in
+
+    with products_in(next(model.parameters()).device, precision):
+        yield
+
+
+def parse_bytes(text: str, option: str) -> int:
+    """Return the bytes that ``text`` names: ``4G``, ``1.5G``, ``512M``, ``1000000``; K is 1,024.
+
+    Raises:
+        InputError: It names no positive size.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    count = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    if count <= 0:
+        raise InputError(f"{option} must be a size such as 4G or 512M, got {text!r}")
+    return count
