@@ -1,4 +1,4 @@
-.PHONY: check lint test format fuzz
+.PHONY: check lint test format fuzz mutants
 
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(patsubst tests/fuzz/target_%.py,%,$(wildcard tests/fuzz/target_*.py))
@@ -17,6 +17,10 @@ test:
 format:
 	ruff check --fix
 	ruff format
+
+# Kernels with one line made wrong: each must make a test fail.
+mutants:
+	python -m tests.mutants.run_mutants
 
 # Every parser for FUZZ_SECONDS, guided by coverage; needs the fuzz extra. Without it `make test` fuzzes with Hypothesis.
 fuzz:

@@ -122,7 +122,11 @@ def job_of(
 def run(job: Job) -> dict[str, Any]:
     """Run a job in a fresh process."""
     # Threads that wait must not spin and count as CPU time; the console command sees to that, too.
-    environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
+    environment = os.environ | {
+        "OMP_WAIT_POLICY": "PASSIVE",  # as the console command sets them
+        "GOMP_SPINCOUNT": "10000",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     worker = str(Path(__file__).with_name("one_run.py"))
     words = [sys.executable, worker, json.dumps(asdict(job))]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 import torch
 
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.main_memory import available_main_memory
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16"]
-
-_MEMINFO = Path("/proc/meminfo")
 
 
 def pick_device(name: DeviceName) -> torch.device:
@@ -33,16 +31,7 @@ def available_memory(device: torch.device) -> int | None:
         # What PyTorch holds but does not use is to be had, too.
         idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + idle
-    return _free_main_memory() if device.type == "cpu" else None
-
-
-def _free_main_memory() -> int | None:
-    try:
-        lines = _MEMINFO.read_text().splitlines()
-    except OSError:  # no Linux
-        return None
-    kibibytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
-    return None if kibibytes is None else int(kibibytes) * 1024
+    return available_main_memory() if device.type == "cpu" else None
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def test_bfloat16_is_as_close_as_its_digits_allow():
 
 
 @configs
-def test_autocast_leaves_filters_and_residual_in_float32(config):
+def test_autocast_leaves_filters_residual_and_logits_in_float32(config):
     model = build(config)
     expected, dtypes = taps_of(model), watch_residual(model)
     with torch.autocast("cpu", torch.bfloat16):
@@ -198,7 +198,7 @@ def test_autocast_leaves_filters_and_residual_in_float32(config):
     assert {taps.dtype for taps in found} == {torch.float32}
     assert dtypes == [torch.float32] * 2
     assert out.last_hidden_state.dtype == torch.float32
-    assert out.logits.dtype == torch.bfloat16
+    assert out.logits.dtype == torch.float32
 
 
 def test_residual_of_a_float64_model_is_float64():

@@ -135,8 +135,7 @@ class Backbone(nn.Module):
         plans = plan_inference(self.config.pass_size(batch, length), self._room(input_ids.device))
         embedded = self.embeddings(input_ids)
         residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
-        for block, plan in zip(self.layers, plans, strict=True):
-            assert isinstance(block, Block)
+        for block, plan in zip(self.blocks, plans, strict=True):
             block.advance_(residual, attention_mask, plan)
         for tile in tiles(batch, length, plans[0].tile_tokens):
             residual[tile.rows, tile.positions] = normed(self.ln_f, residual[tile.rows, tile.positions])
@@ -146,6 +145,16 @@ class Backbone(nn.Module):
         """Return how many bytes a pass may take."""
         limits = [limit for limit in (self.max_memory, available_memory(device)) if limit is not None]
         return min(limits, default=None)
+
+    def recompute_activations(self, *, enabled: bool) -> None:
+        """Let the backward pass compute activations again instead of keeping them, or not."""
+        for block in self.blocks:
+            block.recompute = enabled
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks, in order."""
+        return [block for block in self.layers if isinstance(block, Block)]
 
     @property
     def embedding_weight(self) -> Float[Tensor, "vocab d_model"]:

@@ -82,7 +82,7 @@ class Block(nn.Module):
         for tile in self.mixer.advance(residual, self.norm1, attention_mask, plan):
             states = residual[tile.rows, tile.positions]
             inner = normed(self.norm2, states).to(dtype)
-            states += fc2(linear_gelu(inner, *fc1))
+            fc2.add_to_(states, linear_gelu(inner, *fc1))
 
 
 def _norm(norm: nn.LayerNorm, residual: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 class InferencePlan:
     """In what pieces the blocks are computed; the results differ by rounding at most."""
 
-    tile_tokens: int = 1024
+    tile_tokens: int = 2048
     """Tokens that norms, products and gates are computed for at a time."""
     fft_rows: int = 8
     """Rows (a channel of a sequence each) that are convolved at a time."""
@@ -66,10 +66,6 @@ class Linear(NamedTuple):
         """Take the rows of a layer."""
         return cls(layer.weight[rows].to(dtype), layer.bias[rows].to(dtype))
 
-    def __call__(self, inputs: Float[Tensor, "*shape inputs"]) -> Float[Tensor, "*shape outputs"]:
-        """Apply the layer, with one rounding of the input to its number format."""
-        return torch.nn.functional.linear(inputs.to(self.weight.dtype), self.weight, self.bias)
-
     def by_channel(
         self, inputs: Float[Tensor, "batch length inputs"]
     ) -> Float[Tensor, "batch outputs length"]:
@@ -78,16 +74,19 @@ class Linear(NamedTuple):
         weight = self.weight.expand(len(inputs), -1, -1)
         return torch.baddbmm(self.bias[None, :, None], weight, transposed)
 
-    def from_channels(
-        self, inputs: Float[Tensor, "batch inputs length"]
-    ) -> Float[Tensor, "batch length outputs"]:
-        """Apply the layer to channels as rows, without a transposing copy."""
-        transposed = inputs.to(self.weight.dtype).transpose(1, 2)
-        return torch.baddbmm(self.bias[None, None], transposed, self.weight.T.expand(len(inputs), -1, -1))
+    def add_to_(
+        self, target: Float[Tensor, "batch length outputs"], inputs: Float[Tensor, "batch length inputs"]
+    ) -> None:
+        """Add what the layer makes of the inputs in place; they may be transposed channels."""
+        weight = self.weight.T.expand(len(inputs), -1, -1)
+        if target.dtype == self.weight.dtype:
+            target.add_(self.bias).baddbmm_(inputs, weight)
+        else:
+            target += torch.baddbmm(self.bias[None, None], inputs.to(weight.dtype), weight)
 
 
 class ShortProjection:
-    """Some projections of a mixer after the short convolution, a tile at a time from left to right."""
+    """Some projections of a mixer after the short convolution, tile by tile from left to right."""
 
     def __init__(
         self,

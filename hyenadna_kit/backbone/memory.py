@@ -11,12 +11,15 @@ from itertools import product
 from hyenadna_kit.backbone.inference import InferencePlan
 from hyenadna_kit.errors import MemoryLimitError
 from hyenadna_kit.ops.fft_length import fast_fft_length
+from hyenadna_kit.ops.long_conv.eager import rows_at_a_time
 
 _FLOAT32 = 4
 _MOST_KEPT_BYTES = 5 << 28
 """Spectra are kept for the next pass while those of the whole model take no more than this."""
-_TILE_TOKENS = (1024, 256)
-_FFT_ROWS = (8, 4, 2, 1)
+_TILE_TOKENS = (2048, 256)
+_FEWER_FFT_ROWS = (8, 4, 2, 1)
+_BACKWARD_BYTES = 18
+"""Bytes of gradients for each number of the residual stream that are alive at a time; measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +81,10 @@ def plan_inference(size: PassSize, max_memory: int | None = None) -> list[Infere
 
 def _choices(size: PassSize) -> Iterator[list[InferencePlan]]:
     """Yield plans from the fastest to the smallest."""
+    most_rows = rows_at_a_time(fast_fft_length(size.length + size.taps))
     most = _MOST_KEPT_BYTES // size.spectra_bytes if size.order > 1 else 0
     for kept in sorted({min(most, size.num_layers), 0}, reverse=True):
-        for rows, tokens in product(_FFT_ROWS, _TILE_TOKENS):
+        for rows, tokens in product(sorted({most_rows, *_FEWER_FFT_ROWS}, reverse=True), _TILE_TOKENS):
             plan = InferencePlan(tile_tokens=tokens, fft_rows=rows)
             yield [replace(plan, keep_spectra=index < kept) for index in range(size.num_layers)]
 
@@ -95,6 +99,31 @@ def inference_bytes(size: PassSize, plans: Sequence[InferencePlan]) -> int:
     return size.stream_bytes + kept + max(mixing, logits)
 
 
+def training_bytes(
+    size: PassSize, *, product_bytes: int = _FLOAT32, recompute: bool = False, keeps_inner: bool = False
+) -> int:
+    """Return the most bytes that a training step holds, but for weights and moments.
+
+    Args:
+        size: The pass.
+        product_bytes: Bytes of a number in matrix products: 4 for float32, 2 for bfloat16.
+        recompute: Keep the inputs of each mixer, and of an MLP that keeps more, alone.
+        keeps_inner: The MLP keeps its inner states, as it does on a GPU.
+    """
+    tokens = size.batch * size.length
+    state = tokens * size.d_model
+    streams = 3 * size.order + 1  # the normed input, projections, gated streams and gated outputs
+    filters = (size.order - 1) * size.d_model * size.taps * _FLOAT32
+    mixing = state * streams * product_bytes + filters
+    inner = 2 * tokens * size.d_inner * product_bytes if keeps_inner else 0
+    kept = state * (2 * _FLOAT32 + product_bytes)  # both residual sums, and what the MLP reads
+    layers = size.num_layers * (kept if recompute else kept + mixing + inner)
+    transforms = 8 * max(8 * fast_fft_length(size.length + size.taps), 1 << 20) * _FLOAT32
+    logits = 3 * tokens * size.vocab_size * _FLOAT32
+    once = max(mixing, inner) if recompute else 0
+    return layers + once + _BACKWARD_BYTES * state + transforms + logits
+
+
 def _convolution_bytes(size: PassSize, plan: InferencePlan) -> int:
     if size.order == 1:
         return 0
@@ -107,4 +136,6 @@ def _convolution_bytes(size: PassSize, plan: InferencePlan) -> int:
 
 def in_words(count: int) -> str:
     """Return a number of bytes for a reader."""
-    return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+    if count >= 2**30:
+        return f"{count / 2**30:.2f} GiB"
+    return f"{count / 2**20:.0f} MiB" if count >= 2**20 else f"{count / 2**10:.0f} KiB"

@@ -11,13 +11,10 @@ from pathlib import Path
 import torch
 
 from hyenadna_kit.devices import computes_in_bfloat16
+from hyenadna_kit.main_memory import available_main_memory, main_memory_limit
 from hyenadna_kit.ops.triton_support import shared_memory
 
 _PROC = Path("/proc")
-_CONTROL_GROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 _NEITHER = "emulated, slower than float32"
 
 
@@ -90,15 +87,8 @@ def _bfloat16() -> str:
 
 def memory() -> Memory:
     """Return how much memory there is, and how much of it is to be had."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    total = page * os.sysconf("SC_PHYS_PAGES")
-    limits = [int(text) for path in _CONTROL_GROUP_LIMITS if (text := _text(path).strip()).isdigit()]
-    kibibytes = _field(_text(_PROC / "meminfo"), "MemAvailable")
-    return Memory(
-        total=total,
-        available=int(kibibytes.split()[0]) * 1024 if kibibytes else None,
-        limit=min((limit for limit in limits if limit < total), default=None),
-    )
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Memory(total=total, available=available_main_memory(), limit=main_memory_limit())
 
 
 def gpus() -> list[Gpu]:

@@ -15,6 +15,8 @@ from hyenadna_kit.config import to_mapping
 from hyenadna_kit.devices import computes_in_bfloat16, pick_device
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import locked
+from hyenadna_kit.model import HyenaDNA
+from hyenadna_kit.planning import check_training, recomputes
 from hyenadna_kit.training.callbacks import LastCheckpoint, MetricsLog, ProgressReport
 from hyenadna_kit.training.checkpoint_io import AtomicCheckpointIO
 from hyenadna_kit.training.datamodule import PretrainingData
@@ -46,6 +48,7 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
     Raises:
         InputError: The genome is too short, regions overlap, or the folder holds another run.
         CheckpointError: The checkpoint of the run is damaged.
+        MemoryLimitError: A step needs more memory than there is.
         SystemExit: The process was sent SIGTERM; the status is 143, and the run can go on.
     """
     folder = RunFolder(Path(config.out))
@@ -57,15 +60,25 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
         if bits is not None and folder.has_model():
             return PretrainResult(folder.path, config.max_steps, bits, was_finished=True)
         seed_everything(config.seed, verbose=False)
-        module = TrainingModule(
-            config.model.build(), config.optimizer, max_steps=config.max_steps, seed=config.seed
-        )
+        model = _fitting_model(config)
+        module = TrainingModule(model, config.optimizer, max_steps=config.max_steps, seed=config.seed)
         data = PretrainingData(plan, batch_size=config.batch_size, num_workers=config.num_workers)
         _fit(_trainer(config, folder), module, data, folder)
         module.model.save_pretrained(folder.path)
         bits = folder.validation_at(config.max_steps)
         assert bits is not None
     return PretrainResult(folder.path, config.max_steps, bits, was_finished=False)
+
+
+def _fitting_model(config: PretrainConfig) -> HyenaDNA:
+    """Return a fresh model that keeps or recomputes activations; refuse what does not fit into memory."""
+    device = pick_device("auto")
+    size = config.model.backbone.pass_size(config.batch_size, config.lengths.final)
+    recompute = recomputes(config.recompute, size, device, config.precision)
+    check_training(config.model, size, device, config.precision, recompute=recompute)
+    model = config.model.build()
+    model.backbone.recompute_activations(enabled=recompute)
+    return model
 
 
 def _trainer(config: PretrainConfig, folder: RunFolder) -> Trainer:

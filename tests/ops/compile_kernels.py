@@ -80,7 +80,8 @@ def code_of(path):
 def digest(case):
     """Return what changes when the code of a kernel or the way in which it is launched changes."""
     code = code_of(Path(inspect.getsourcefile(case.kernel.fn)))
-    fields = [case.kernel.__name__, case.signature, case.constexprs, case.num_warps, case.num_stages]
+    arguments = sorted((case.signature | case.constexprs).items())
+    fields = [case.kernel.__name__, arguments, case.num_warps, case.num_stages]
     return hashlib.sha256(f"{code} {fields}".encode()).hexdigest()[:16]
 
 

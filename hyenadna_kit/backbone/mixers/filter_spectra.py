@@ -50,7 +50,7 @@ class SpectrumCache:
 
     def get(self, filters: ImplicitFilter, length: int) -> Spectra:
         """Return the spectra of all channels, made anew where length or weights have changed."""
-        key = (length, *((p.data_ptr(), p._version, p.dtype, p.device) for p in filters.parameters()))  # noqa: SLF001 - torch has no public name for it
+        key = (length, *(_state(parameter) for parameter in filters.parameters()))
         if self._spectra is None or key != self._key:
             maker = SpectrumMaker(filters, length)
             starts = range(0, filters.channels, _AT_A_TIME)
@@ -67,3 +67,10 @@ class SpectrumCache:
     def clear(self) -> None:
         """Free the memory."""
         self._key = self._spectra = None
+
+
+def _state(parameter: Tensor) -> tuple[object, ...]:
+    """Return what differs where the values of a parameter may have changed."""
+    # Tensors that were made in inference mode do not count their changes: nothing is equal to a new object.
+    version = object() if parameter.is_inference() else parameter._version  # noqa: SLF001 - no public name
+    return parameter.data_ptr(), version, parameter.dtype, parameter.device

@@ -55,7 +55,7 @@ class HyenaInference:
         gate, output = self._projection(0), Linear.of(self.mixer.out_proj, self.dtype)
         for tile in self._tiles():
             mixed = gate(self._normed(tile), tile, self.mask).mul_(signal[tile.rows, :, tile.positions])
-            self.residual[tile.rows, tile.positions] += output.from_channels(mixed)
+            output.add_to_(self.residual[tile.rows, tile.positions], mixed.transpose(1, 2))
             yield tile
 
     def _tiles(self) -> Iterator[Tile]:

@@ -59,7 +59,7 @@ def write_passed_gradients(
     NUM_STREAMS: tl.constexpr, NUM_TAPS: tl.constexpr, SUMS: tl.constexpr,
     BLOCK_C: tl.constexpr, BLOCK_L: tl.constexpr, NUM_BLOCKS: tl.constexpr,
 ):  # fmt: skip
-    """Write NUM_BLOCKS blocks of the gradients of the projections that pass, all but the last gate and v.
+    """Write NUM_BLOCKS blocks of gradients of what passes: not of the last gate, not of v.
 
     ``taps`` is [NUM_TAPS, projections], ``gradient`` [NUM_STREAMS, batch, C, L], ``sums`` what the blocks
     add to the gradients of taps and bias: [batch * groups, projections, NUM_TAPS + 1], the bias last.

@@ -53,7 +53,7 @@ def hidden_block(features: Tensor, network: Sequence[HiddenLayer]) -> Tensor:
 
 
 class Decay:
-    """The decay of the filters, one block at a time, in memory that is used again for every block."""
+    """The decay of the filters, block by block, in memory that serves every block."""
 
     def __init__(self, times: Tensor, rates: Tensor, shift: float, size: Block) -> None:
         """Take the memory of one block of at most ``size``."""

@@ -87,7 +87,7 @@ def _constants(emb_dim: int, width: int, num_inner: int, group: int) -> dict[str
 
 
 def compile_cases() -> list[KernelCase]:
-    """Return the launches that the offline compiler checks: narrow, published and widest network."""
+    """Return the launches to compile offline: a narrow, the published and the widest network."""
     return [
         _case("filters_16", emb_dim=3, width=16, num_inner=0, group=64),
         _case("filters_64", emb_dim=5, width=64, num_inner=2, group=256),

@@ -40,7 +40,7 @@ def long_conv(
     reverse_filters: Float[Tensor, "channels taps"] | None = None,
     backend: str = AUTO,
 ) -> Float[Tensor, "batch channels length"]:
-    """Convolve every channel with its own filter, add the scaled signal, and multiply by the gate.
+    """Convolve every channel with its own filter, add the scaled signal, apply the gate.
 
         output[b, d, l] = gate[b, d, l] (   sum_{k >= 0} filters[d, k] signal[b, d, l - k]
                                           + sum_{k >= 1} reverse_filters[d, k] signal[b, d, l + k]

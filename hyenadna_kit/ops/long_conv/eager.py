@@ -44,7 +44,7 @@ def filter_spectra(
     fft_length: int,
     reverse_filters: Float[Tensor, "channels taps"] | None = None,
 ) -> Complex[Tensor, "channels frequencies"]:
-    """Return the spectra of filters; a reverse filter lies before position 0, at the buffer's end."""
+    """Return the spectra of filters; a reverse filter lies at the end of the buffer."""
     taps = filters.shape[1]
     padded = filters.new_zeros(filters.shape[0], fft_length)
     padded[:, :taps] = filters
@@ -58,7 +58,7 @@ def convolve_with_spectra(
     spectra: Complex[Tensor, "channels frequencies"],
     fft_length: int,
 ) -> Float[Tensor, "batch channels length"]:
-    """Return the convolution of a few rows, in the precision of the spectra; a view of a longer tensor."""
+    """Return the convolution of a few rows, in the precision of the spectra."""
     spectrum = _spectra(signal, fft_length, spectra.real.dtype).mul_(spectra)
     return _invert(spectrum, fft_length, signal.shape[2])
 

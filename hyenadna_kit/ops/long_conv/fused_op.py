@@ -114,7 +114,7 @@ def backward(
     gate: Float[Tensor, "batch channels length"] | None,
     reverse_filters: Float[Tensor, "channels taps"] | None,
 ) -> Gradients:
-    """Return the gradients of signal, filters, skip, gate and reverse filters (None where there is none).
+    """Return the gradients of signal, filters, skip, gate and reverse filters; some None.
 
     Those of filters and skip are float32 sums, in the number format of ``filters`` and ``skip``.
 
@@ -194,11 +194,11 @@ class _Rows:
 
     def constants(self, launch: Launch) -> dict[str, Any]:
         """Return the constants of a kernel."""
-        return _constants(self.shape, launch, self.format) | {"num_warps": launch.num_warps}
+        return _constants(self.shape, launch, self.format) | {"num_warps": launch.num_warps, "num_stages": 1}
 
 
 def compile_cases() -> list[KernelCase]:
-    """Return the ways in which each kernel is launched: the forward, and the backward, with a gate."""
+    """Return the ways in which each kernel is launched, forward and backward, with a gate."""
     return [
         case
         for dtype in (torch.bfloat16, torch.float32)
@@ -228,6 +228,7 @@ def _cases(length: int, dtype: torch.dtype) -> Iterator[KernelCase]:
             signature={each: types[each] for each in kernel.arg_names if each not in constants},
             constexprs=constants,
             num_warps=launch.num_warps,
+            num_stages=1,
             least_shared_memory=shape.shared_bytes,
         )
 

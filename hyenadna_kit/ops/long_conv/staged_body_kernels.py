@@ -41,7 +41,7 @@ def product(
     A: tl.constexpr, B: tl.constexpr, TRANSFORMED: tl.constexpr, CONJUGATE: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Convolve, in place, one k1 of one row with the filter of its channel, given as its spectrum.
+    """Convolve one k1 of one row in place with the spectrum of its channel's filter.
 
     CONJUGATE applies the transposed filter. TRANSFORMED says that ``planes`` holds spectra already.
     """
@@ -65,7 +65,7 @@ def correlate(
     spectrum, other, target, first, twiddle, second, rows, channels, n1_count, items,
     A: tl.constexpr, B: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Write the sum of ``other * conjugate(spectrum)`` over items of one channel, gone back, for one k1.
+    """Write the inverse of the sum of ``other * conjugate(spectrum)`` over items, for one k1.
 
     Row ``share * channels + channel`` of ``target`` receives the sum over the batch items from
     ``share * items`` to before ``(share + 1) * items``.
@@ -161,7 +161,7 @@ def _by_complex(ar, ai, br, bi, PRECISION: tl.constexpr):
 @triton.jit
 @no_type_check
 def rounded(x, PRECISION: tl.constexpr):
-    """Round to the nearest with ten bits after the leading one if the products are of tf32 numbers.
+    """Round to ten bits after the leading one if the products are of tf32 numbers.
 
     Tensor cores only cut the other bits off, which makes every product too small: the error of the
     convolution would be 4e-3 in place of 5e-4. Tables are rounded when they are made.

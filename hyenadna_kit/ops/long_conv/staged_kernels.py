@@ -129,7 +129,7 @@ def inner_products(
     channels, length,
     POSITIONS: tl.constexpr,
 ):  # fmt: skip
-    """Write the sum of ``signal * gradient * gate`` over POSITIONS of one row to ``sums``, [row, part].
+    """Write sums of ``signal * gradient * gate`` over POSITIONS of one row, [row, part].
 
     It is the gradient of the skip. The correlation holds it at lag 0, with the rounding of every lag.
     """

@@ -79,7 +79,7 @@ def backward(
     *,
     plan: Plan | None = None,
 ) -> Gradients:
-    """Return the gradients of signal, filters, skip, gate and reverse filters (None where there is none).
+    """Return the gradients of signal, filters, skip, gate and reverse filters; some None.
 
     The arguments are those of :func:`forward` after the gradient of its output.
     """

@@ -44,7 +44,7 @@ def transform_filters(
     filters, reverse, spectrum, scales, first, twiddle, second, taps,
     N1: tl.constexpr, N2: tl.constexpr, K1: tl.constexpr, FORMAT: tl.constexpr,
 ):  # fmt: skip
-    """Write the scaled spectrum of one channel, [2, k1, k2], and its scale; ``reverse`` may be None."""
+    """Write the scaled spectrum of one channel, [2, k1, k2], and its scale; reverse may be None."""
     N: tl.constexpr = N1 * N2
     channel = tl.program_id(0).to(tl.int64)
     n = _index(tl.arange(0, N1), N2)

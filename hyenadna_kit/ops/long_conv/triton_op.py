@@ -49,7 +49,7 @@ def gradients(
     gate: Tensor | None,
     reverse_filters: Tensor | None,
 ) -> list[Tensor]:
-    """Return the gradients of signal, filters, skip, and of gate and reverse filters that are given."""
+    """Return the gradients of signal, filters, skip, and of what else is given."""
     inputs = (signal, filters, skip, gate, reverse_filters)
     with torch.autocast(signal.device.type, enabled=False):
         found = _kernels(signal).backward(grad_output, *inputs)

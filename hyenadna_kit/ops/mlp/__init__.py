@@ -30,7 +30,7 @@ def mlp(
     *,
     backend: str = AUTO,
 ) -> Float[Tensor, "*shape outputs"]:
-    """Return ``gelu(states W1^T + b1) W2^T + b2``; under autocast its products are in that format.
+    """Return ``gelu(states W1^T + b1) W2^T + b2``, products in the format of autocast.
 
     Args:
         states: Any leading shape.

@@ -1,0 +1,108 @@
+"""``hyenadna-kit plan``: a model and a length in, memory and time out, before anything runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from hyenadna_kit.model import HyenaDNAConfig
+    from hyenadna_kit.planning import PassPlan
+
+POSITIONAL = ("model",)
+_YAML = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    """Say how much memory and time a pass of a model takes, without running it.
+
+    Memory is counted as the implementation uses it; the time is extrapolated from a short pass of one
+    layer on this machine. Exit status 1 tells that it does not fit.
+    """
+
+    model: str
+    """Model folder, or a YAML file of pretrain (its model is taken)."""
+    length: int | None = None
+    """Tokens of each sequence; default: the context length of the model."""
+    batch_size: int = 1
+    """Sequences at a time."""
+    train: bool = False
+    """Plan a training step rather than a pass without gradients."""
+    recompute: bool = False
+    """In training, compute activations again instead of keeping them."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it is to run; for a GPU that is not here, memory alone is told."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """Number format of matrix products."""
+    max_memory: str | None = None
+    """Memory that the pass may take, as 4G or 512M; default: what is free."""
+
+
+def run(options: PlanOptions) -> int:
+    """Print one line a fact.
+
+    Raises:
+        InputError: An option is out of range.
+        CheckpointError: The model folder is damaged.
+        ConfigError: The configuration has an unknown key.
+        MemoryLimitError: The pass does not fit.
+    """
+    import torch
+
+    from hyenadna_kit.commands.computing import parse_bytes
+    from hyenadna_kit.devices import pick_device
+    from hyenadna_kit.errors import InputError, MemoryLimitError
+    from hyenadna_kit.planning import plan_pass
+
+    config = _config(options.model)
+    length = config.backbone.context_length if options.length is None else options.length
+    for name, value in (("length", length), ("batch_size", options.batch_size)):
+        if value < 1:
+            raise InputError(f"--{name} must be at least 1, got {value}")
+    device = torch.device("cuda") if options.device == "cuda" else pick_device(options.device)
+    plan = plan_pass(
+        config,
+        config.backbone.pass_size(options.batch_size, length),
+        device,
+        precision=options.precision,
+        train=options.train,
+        recompute=options.recompute,
+        max_memory=None if options.max_memory is None else parse_bytes(options.max_memory, "--max_memory"),
+    )
+    for name, fact in _facts(plan, device.type, options):
+        print(f"{name:<44}  {fact}")
+    if not plan.fits:
+        raise MemoryLimitError("it does not fit; take fewer or shorter sequences, or --recompute in training")
+    return 0
+
+
+def _config(model: str) -> "HyenaDNAConfig":
+    from hyenadna_kit.checkpoint import CONFIG_NAME
+    from hyenadna_kit.config import from_mapping
+    from hyenadna_kit.model import HyenaDNAConfig
+    from hyenadna_kit.pretrained import load_pretrained
+    from hyenadna_kit.strict_yaml import load_yaml
+
+    path = Path(model)
+    if path.suffix in _YAML:
+        return from_mapping(HyenaDNAConfig, load_yaml(path).get("model", {}), f"{path}: model")
+    return from_mapping(HyenaDNAConfig, load_pretrained(path).config, str(path / CONFIG_NAME))
+
+
+def _facts(plan: "PassPlan", device: str, options: PlanOptions) -> Iterator[tuple[str, str]]:
+    from hyenadna_kit.backbone.memory import in_words
+
+    size = plan.size
+    what = "training step" if options.train else "pass without gradients"
+    yield what, f"{size.batch} x {size.length:,} tokens on {device}, products in {options.precision}"
+    yield "weights" + (", gradients and moments" if options.train else ""), in_words(plan.weights)
+    yield "activations at most", in_words(plan.activations)
+    if plan.process:
+        yield "PyTorch itself", in_words(plan.process)
+    yield "peak", in_words(plan.peak)
+    if plan.room is not None:
+        yield "room for weights and activations", in_words(plan.room)
+    if plan.seconds is not None:
+        rate = size.batch * size.length / plan.seconds
+        yield "time (extrapolated)", f"{plan.seconds:.3g} s, {rate:,.0f} tokens/s"

@@ -1,0 +1,208 @@
+"""How much memory and time a pass of a model takes, told before it is run.
+
+In: a model's configuration and the size of the input. Out: bytes, counted as the implementation uses
+them, and seconds, extrapolated from a short pass of one layer on this machine.
+"""
+
+import math
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from hyenadna_kit.backbone.memory import (
+    PassSize,
+    in_words,
+    inference_bytes,
+    plan_inference,
+    training_bytes,
+)
+from hyenadna_kit.devices import Precision, available_memory, computes_in_bfloat16, products_in
+from hyenadna_kit.errors import MemoryLimitError
+from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
+from hyenadna_kit.ops.fft_length import fast_fft_length
+
+_PROBED_TOKENS = 8192
+_ADAMW_COPIES = 3  # gradients and two moments
+_FFT_ROWS = 8
+_MOST_PROBED_POINTS = 1 << 21
+_SHARE_KEPT_FREE = 0.4
+"""Activations are recomputed where keeping them would leave less of the memory than this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassPlan:
+    """What a pass will take."""
+
+    size: PassSize
+    """The pass."""
+    weights: int
+    """Bytes of the weights, and in training of their gradients and moments."""
+    activations: int
+    """Most bytes beside them at a time."""
+    process: int
+    """Bytes of this process with PyTorch loaded; 0 on a GPU."""
+    room: int | None
+    """Bytes that may be taken."""
+    seconds: float | None
+    """Time on this machine; None for a device that is not here."""
+
+    @property
+    def peak(self) -> int:
+        """Bytes at the highest point: on a CPU of the process, on a GPU of its memory."""
+        return self.weights + self.activations + self.process
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room for it."""
+        return self.room is None or self.weights + self.activations <= self.room
+
+
+def recomputes(choice: str, size: PassSize, device: torch.device, precision: Precision) -> bool:
+    """Say whether to recompute activations: as the choice says, or where memory is short.
+
+    Args:
+        choice: ``always``, ``never`` or ``auto``.
+        size: The training step.
+        device: Where it runs.
+        precision: Number format of its products.
+    """
+    if choice != "auto":
+        return choice == "always"
+    room = available_memory(device)
+    keeping = _training_bytes(size, device, precision, recompute=False)
+    return room is not None and keeping > (1 - _SHARE_KEPT_FREE) * room
+
+
+def check_training(
+    config: HyenaDNAConfig, size: PassSize, device: torch.device, precision: Precision, *, recompute: bool
+) -> int:
+    """Return the bytes that a training step takes, weights and optimiser included.
+
+    Raises:
+        MemoryLimitError: The device has less.
+    """
+    activations = _training_bytes(size, device, precision, recompute=recompute)
+    needed = _weight_bytes(config) * (1 + _ADAMW_COPIES) + activations
+    room = available_memory(device)
+    if room is not None and needed > room:
+        remedy = "take fewer or shorter windows" + ("" if recompute else ", or recompute activations")
+        raise MemoryLimitError(
+            f"a training step on {size.batch} x {size.length:,} tokens takes {in_words(needed)} of memory, "
+            f"there is room for {in_words(room)} on {device}; {remedy}"
+        )
+    return needed
+
+
+def plan_pass(
+    config: HyenaDNAConfig,
+    size: PassSize,
+    device: torch.device,
+    *,
+    precision: Precision = "fp32",
+    train: bool = False,
+    recompute: bool = False,
+    max_memory: int | None = None,
+) -> PassPlan:
+    """Return what a pass takes; nothing of its size is allocated.
+
+    Args:
+        config: The model.
+        size: Batch and length, as ``config.backbone.pass_size`` gives them.
+        device: Where it runs; a GPU that is not here is planned without a time.
+        precision: Number format of matrix products.
+        train: A training step with AdamW rather than a pass without gradients.
+        recompute: In training, compute activations again instead of keeping them.
+        max_memory: Bytes that it may take beside the weights; None: what is free.
+
+    Raises:
+        MemoryLimitError: A pass without gradients cannot be cut into pieces so small.
+    """
+    is_here = device.type == "cpu" or torch.cuda.is_available()
+    free = available_memory(device) if is_here else None
+    room = min((each for each in (free, max_memory) if each is not None), default=None)
+    if train:
+        activations = _training_bytes(size, device, precision, recompute=recompute)
+    else:
+        activations = inference_bytes(size, plan_inference(size, room))
+    return PassPlan(
+        size=size,
+        weights=_weight_bytes(config) * (1 + _ADAMW_COPIES if train else 1),
+        activations=activations,
+        process=_resident_bytes() if device.type == "cpu" else 0,
+        room=room,
+        seconds=_seconds(config, size, device, precision, train=train) if is_here else None,
+    )
+
+
+def _training_bytes(size: PassSize, device: torch.device, precision: Precision, *, recompute: bool) -> int:
+    bfloat16 = precision == "bf16" or (precision == "auto" and computes_in_bfloat16(device))
+    return training_bytes(
+        size,
+        product_bytes=2 if bfloat16 else 4,
+        recompute=recompute,
+        keeps_inner=device.type == "cuda",
+    )
+
+
+def _weight_bytes(config: HyenaDNAConfig) -> int:
+    with torch.device("meta"):
+        return 4 * config.build().num_parameters
+
+
+def _resident_bytes() -> int:
+    """Return the bytes of this process in memory; 0 where the system does not say."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
+
+
+def _seconds(
+    config: HyenaDNAConfig, size: PassSize, device: torch.device, precision: Precision, *, train: bool
+) -> float:
+    """Extrapolate from one layer at a short length: products grow with it, transforms a little faster."""
+    length = min(size.length, _PROBED_TOKENS)
+    backbone = replace(config.backbone, num_layers=1, context_length=max(2, length))
+    model = replace(config, backbone=backbone).build().to(device).train(train)
+    input_ids = torch.randint(7, 11, (1, length), device=device)
+
+    def probe() -> None:
+        """Run the layer."""
+        with products_in(device, precision), torch.set_grad_enabled(train):
+            logits = model(input_ids).logits
+        if train:
+            logits.float().logsumexp(2).sum().backward()
+
+    _pass_of(model, probe)
+    layer = min(_pass_of(model, probe) for _ in range(3))
+    transforms = 9 if train else 3
+    short, full = (
+        _transform_seconds(each, device) * size.d_model * transforms for each in (length, size.length)
+    )
+    per_token = max(0.0, layer - short) / length
+    return size.num_layers * size.batch * (per_token * size.length + full)
+
+
+def _pass_of(model: HyenaDNA, probe: object) -> float:
+    assert callable(probe)
+    model.zero_grad()
+    begin = time.perf_counter()
+    probe()
+    if next(model.parameters()).device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - begin
+
+
+def _transform_seconds(length: int, device: torch.device) -> float:
+    """Return the seconds of one real transform of a row twice as long, among others."""
+    points = fast_fft_length(2 * length)
+    probed = min(points, _MOST_PROBED_POINTS)
+    rows = torch.randn(_FFT_ROWS, probed, device=device)
+    torch.fft.rfft(rows)
+    begin = time.perf_counter()
+    torch.fft.rfft(rows)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    longer = points * math.log2(points) / (probed * math.log2(probed))
+    return longer * (time.perf_counter() - begin) / _FFT_ROWS

@@ -1,0 +1,153 @@
+"""The pass without gradients, in place and in pieces, against the one with gradients."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.inference import InferencePlan, tiles
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+
+SMALL = FilterConfig(filter_order=6)
+MIXERS = {
+    "order 2": HyenaConfig(filter=SMALL),
+    "order 3": HyenaConfig(order=3, filter=SMALL),
+    "order 4, five taps": HyenaConfig(order=4, short_filter_order=5, filter=SMALL),
+    "one tap": HyenaConfig(short_filter_order=1, filter=SMALL),
+    "truncated": HyenaConfig(filter=replace(SMALL, beyond_context="truncate", shift=0.05)),
+    "bidirectional": HyenaConfig(order=3, bidirectional=True, filter=SMALL),
+}
+PLANS = {
+    "as planned": None,
+    "small pieces": InferencePlan(tile_tokens=7, fft_rows=1, keep_spectra=False),
+    "small pieces, kept spectra": InferencePlan(tile_tokens=13, fft_rows=3),
+    "several rows a tile": InferencePlan(tile_tokens=130, fft_rows=2, keep_spectra=False),
+}
+
+mixers = pytest.mark.parametrize("mixer", MIXERS.values(), ids=MIXERS.keys())
+
+
+def build(mixer=MIXERS["order 2"], **sizes):
+    """Return a float64 backbone in eval mode whose every term shows."""
+    torch.manual_seed(3)
+    config = BackboneConfig(**({"d_model": 8, "num_layers": 2, "context_length": 50, "mixer": mixer} | sizes))
+    backbone = config.build().double().eval()
+    with torch.no_grad():
+        for parameter in backbone.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.2)
+    return backbone
+
+
+def draw(batch, length):
+    """Return token ids."""
+    return torch.randint(6, 12, (batch, length), generator=torch.Generator().manual_seed(length))
+
+
+def infer(backbone, *inputs):
+    """Return the hidden states of a pass without gradients."""
+    with torch.inference_mode():
+        return backbone(*inputs)
+
+
+def force(monkeypatch, plan):
+    """Make every layer run by ``plan``."""
+    if plan is not None:
+        name = "hyenadna_kit.backbone.backbone.plan_inference"
+        monkeypatch.setattr(name, lambda size, _: [plan] * size.num_layers)
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
+@pytest.mark.parametrize(("batch", "length"), [(1, 1), (3, 2), (2, 50), (5, 33), (1, 120)])
+@mixers
+def test_pass_without_gradients_gives_the_same(mixer, batch, length, plan, monkeypatch):
+    force(monkeypatch, plan)
+    backbone, input_ids = build(mixer), draw(batch, length)
+    with_gradients = backbone(input_ids)
+    assert with_gradients.requires_grad
+    torch.testing.assert_close(infer(backbone, input_ids), with_gradients.detach(), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
+@mixers
+def test_masked_pass_gives_the_same(mixer, plan, monkeypatch):
+    force(monkeypatch, plan)
+    backbone, input_ids = build(mixer), draw(4, 41)
+    mask = torch.rand(4, 41, generator=torch.Generator().manual_seed(1)) > 0.3
+    expected = backbone(input_ids, mask).detach()
+    torch.testing.assert_close(infer(backbone, input_ids, mask), expected, rtol=0, atol=1e-11)
+
+
+@mixers
+def test_second_pass_is_equal_to_the_first(mixer):
+    backbone, input_ids = build(mixer), draw(2, 30)
+    assert torch.equal(infer(backbone, input_ids), infer(backbone, input_ids))
+
+
+@pytest.mark.parametrize("name", ["bias", "implicit_filter.6.weight", "implicit_filter.1.freq"])
+def test_kept_spectra_follow_the_weights(name):
+    backbone, input_ids = build(), draw(2, 30)
+    before = infer(backbone, input_ids)
+    with torch.no_grad():
+        backbone.layers[0].mixer.filter_fn.get_parameter(name).mul_(1.5)
+    after = infer(backbone, input_ids)
+    assert (after - before).abs().max() > 1e-3
+    torch.testing.assert_close(after, backbone(input_ids).detach(), rtol=0, atol=1e-11)
+
+
+def test_kept_spectra_are_those_of_the_length():
+    backbone = build()
+    for length in (30, 50, 31, 30):
+        input_ids = draw(1, length)
+        expected = backbone(input_ids).detach()
+        torch.testing.assert_close(infer(backbone, input_ids), expected, rtol=0, atol=1e-11)
+
+
+def test_spectra_are_made_once_for_equal_passes(monkeypatch):
+    backbone, input_ids = build(), draw(1, 30)
+    calls = []
+    filters = type(backbone.layers[0].mixer.filter_fn)
+    original = filters.hidden
+    monkeypatch.setattr(
+        filters, "hidden", lambda self, length: calls.append(length) or original(self, length)
+    )
+    for _ in range(3):
+        infer(backbone, input_ids)
+    assert calls == [30, 30]  # once a layer
+
+
+def test_float32_pass_is_exact_to_rounding():
+    backbone, input_ids = build(), draw(2, 50)
+    exact = infer(backbone, input_ids)
+    found = infer(backbone.float(), input_ids)
+    assert found.dtype == torch.float32
+    assert relative_rms(found, exact) < 3e-6
+
+
+def test_bfloat16_products_keep_the_residual_in_float32():
+    backbone = build(d_model=64, num_layers=2)
+    input_ids = draw(2, 50)
+    exact = infer(backbone, input_ids)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = infer(backbone.float(), input_ids)
+    assert found.dtype == torch.float32
+    assert 1e-5 < relative_rms(found, exact) < 2e-2
+
+
+def relative_rms(found, expected):
+    """Return the error as a share of the root mean square."""
+    return ((found.double() - expected).square().mean() / expected.square().mean()).sqrt().item()
+
+
+@pytest.mark.parametrize(("batch", "length", "tokens"), [(1, 10, 3), (5, 4, 9), (3, 7, 7), (2, 5, 100)])
+def test_tiles_cover_every_token_once_from_left_to_right(batch, length, tokens):
+    seen = torch.zeros(batch, length, dtype=torch.int)
+    ends = torch.zeros(batch, dtype=torch.int)
+    for tile in tiles(batch, length, tokens):
+        assert (ends[tile.rows] == tile.positions.start).all()
+        assert tile.is_first == (tile.positions.start == 0)
+        seen[tile.rows, tile.positions] += 1
+        assert seen[tile.rows, tile.positions].numel() <= max(tokens, 1)
+        ends[tile.rows] = tile.positions.stop
+    assert (seen == 1).all()

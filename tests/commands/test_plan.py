@@ -1,0 +1,94 @@
+"""``hyenadna-kit plan``: memory and time before a pass is run."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.cli import main
+from hyenadna_kit.model import HyenaDNAConfig
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A small model folder, and a configuration of pretrain beside it."""
+    monkeypatch.chdir(tmp_path)
+    HyenaDNAConfig(
+        backbone=BackboneConfig(d_model=16, num_layers=2, context_length=512)
+    ).build().save_pretrained("model")
+    (tmp_path / "c.yaml").write_text(
+        "model:\n  backbone: {d_model: 16, num_layers: 2, context_length: 512}\n"
+    )
+    return tmp_path
+
+
+def plan(capsys, *words):
+    """Return exit status, facts by name and the error."""
+    status = main(["plan", *words])
+    out, err = capsys.readouterr()
+    return status, dict(re.split(r"\s{2,}", line, maxsplit=1) for line in out.splitlines()), err
+
+
+def test_facts_of_a_model_folder(folder, capsys):
+    status, facts, err = plan(capsys, "model")
+    assert (status, err) == (0, "")
+    assert facts["pass without gradients"] == "1 x 512 tokens on cpu, products in fp32"
+    assert list(facts)[1:5] == ["weights", "activations at most", "PyTorch itself", "peak"]
+    assert re.fullmatch(r"[\d.e+-]+ s, [\d,]+ tokens/s", facts["time (extrapolated)"])
+
+
+@pytest.mark.parametrize("model", ["model", "c.yaml"])
+def test_configuration_and_folder_of_the_same_model_take_the_same(folder, capsys, model):
+    options = ("--length", "100000", "--train", "--batch_size", "2", "--recompute")
+    _, facts, _ = plan(capsys, model, *options)
+    assert facts["training step"] == "2 x 100,000 tokens on cpu, products in fp32"
+    assert facts["activations at most"] == plan(capsys, "c.yaml", *options)[1]["activations at most"]
+
+
+def test_gpu_that_is_not_here_is_planned_without_a_time(folder, capsys):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    status, facts, _ = plan(capsys, "model", "--device", "cuda", "--length", "1000000")
+    assert status == 0
+    assert "GiB" in facts["peak"] or "MiB" in facts["peak"]
+    assert not {"time (extrapolated)", "PyTorch itself"} & set(facts)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--max_memory", "1M", "--length", "100000"],
+            "takes .* of memory at least, there is room for 1 MiB",
+        ),
+        (["--train", "--length", "2000000000"], "it does not fit; take fewer or shorter sequences"),
+        (["--max_memory", "much"], "--max_memory must be a size such as 4G or 512M, got 'much'"),
+        (["--max_memory", "0G"], "--max_memory must be a size such as 4G or 512M, got '0G'"),
+        (["--length", "0"], "--length must be at least 1, got 0"),
+        (["--batch_size", "-1"], "--batch_size must be at least 1, got -1"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_status_1(folder, capsys, words, message):
+    status, _, err = plan(capsys, "model", *words)
+    assert status == 1
+    assert re.search(message, err)
+    assert err.count("\n") == 1
+
+
+def test_score_in_too_little_memory_is_refused_before_it_starts(folder):
+    (folder / "g.fa").write_text(">one\n" + "ACGT" * 500 + "\n")
+    command = ["loglik", "--model", "model", "--genome", "g.fa", "--regions", "one", "--out", "t.tsv"]
+    run = subprocess.run(
+        [sys.executable, "-m", "hyenadna_kit.cli", *command, "--max_memory", "100K"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert "there is room for 100 KiB" in run.stderr
+    assert not (folder / "t.tsv").exists()
