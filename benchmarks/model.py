@@ -4,7 +4,8 @@
     python benchmarks/model.py --shapes small-32k --lengths 32k,131k        # a part of it
 
 Sides: ``plain`` is the published algorithm in stock PyTorch (plain.py), ``plain_cached`` the same with
-its filters kept between calls, ``ours`` the toolkit. Each measurement is a process of its own; the sides
+its filters kept between calls, ``ours`` the toolkit, ``ours_recomputed`` the toolkit with
+activations computed again in the backward pass. Each measurement is a process of its own; the sides
 take turns, and ratios are of the medians within one run. ``backward`` is forward, loss and backward.
 Errors are relative RMS against float64 of the same weights. At 1,000,000 tokens the plain algorithm
 runs only with ``--plain_at_1m``. ``mixers`` compares one Hyena mixer with causal attention of equal
@@ -67,7 +68,8 @@ def measure_model(shape: str, length: int, direction: str, options: argparse.Nam
     """Return figures of every side and precision, ratios to the plain one, and errors."""
     with_plain = length <= MOST_PLAIN or options.plain_at_1m
     plain = ["plain", *(["plain_cached"] if direction == "forward" else [])] if with_plain else []
-    sides = [(side, precision) for precision in options.precision for side in [*plain, "ours"]]
+    own = ["ours"] if direction == "forward" else ["ours", "ours_recomputed"]
+    sides = [(side, precision) for precision in options.precision for side in [*plain, *own]]
     case = take_turns(sides, shape, length, direction, options)
     if length <= MOST_CHECKED[direction]:
         job = job_of(("errors", ",".join(options.precision)), shape, length, direction, options)

@@ -47,7 +47,7 @@ class Job:
     """What to run."""
 
     side: str
-    """ours, plain, plain_cached; hyena, attention (one mixer); errors (no time is taken)."""
+    """ours, ours_recomputed, plain, plain_cached; hyena, attention (one mixer); errors (no time is taken)."""
     shape: str
     """Name of the shape."""
     length: int
@@ -119,8 +119,10 @@ def model_step(job: Job) -> Callable[[], object]:
 
 def model_of(side: str, shape: Shape, length: int) -> nn.Module:
     """Return the model of a side, with the same weights on every side."""
-    if side == "ours":
-        return build_ours(shape, length)
+    if side in ("ours", "ours_recomputed"):
+        model = build_ours(shape, length)
+        model.backbone.recompute_activations(enabled=side == "ours_recomputed")
+        return model
     return build_plain(shape, length, cache_filter=side == "plain_cached")
 
 
