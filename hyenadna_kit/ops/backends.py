@@ -54,7 +54,7 @@ class Backend:
 
 
 def choose(backends: Sequence[Backend], name: str, problem: Problem) -> Backend:
-    """Return the backend called ``name``, or for ``"auto"`` the first that runs and is preferred.
+    """Return the backend called ``name``; of ``"auto"``, the first that runs and is preferred.
 
     Raises:
         BackendUnavailableError: No backend has the name, or the named one cannot run on ``problem``.
