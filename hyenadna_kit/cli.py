@@ -59,10 +59,11 @@ def main(words: Sequence[str] | None = None) -> int:
         words: The command line after the program's name; ``sys.argv`` where it is None.
     """
     # Threads that wait for each other must not spin for long: beside another busy process they would
-    # starve each other. Some microseconds spare a fifth of the time. Both are read as PyTorch is loaded.
+    # starve each other. Spinning for some microseconds is
+    # still worth it. Both are read as PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    # Tensors of many megabytes lie in large pages: half the time of filling new memory.
+    # Tensors of many megabytes lie in large pages: new memory is filled faster.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         try:

@@ -31,6 +31,12 @@ class HyenaDNAConfig:
     tokenizer: NucleotideTokenizerConfig = field(default_factory=NucleotideTokenizerConfig)
     """Bases to tokens."""
 
+    def __post_init__(self) -> None:
+        if self.head.predicts_next and not self.backbone.mixer.causal:
+            raise ValueError(
+                "a head that predicts the next token needs a causal mixer, got a bidirectional one"
+            )
+
     def build(self) -> "HyenaDNA":
         """Return a model with freshly drawn weights."""
         return HyenaDNA(self)

@@ -7,6 +7,7 @@ them, and seconds, extrapolated from a short pass of one layer on this machine.
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,10 +55,18 @@ class PassPlan:
         """Bytes at the highest point: on a CPU of the process, on a GPU of its memory."""
         return self.weights + self.activations + self.process
 
-    @property
-    def fits(self) -> bool:
-        """Whether there is room for it."""
-        return self.room is None or self.weights + self.activations <= self.room
+    def check(self) -> None:
+        """Do nothing where there is room for it.
+
+        Raises:
+            MemoryLimitError: There is not.
+        """
+        needed = self.weights + self.activations
+        if self.room is not None and needed > self.room:
+            raise MemoryLimitError(
+                f"it does not fit: weights and activations take {in_words(needed)}, there is room for "
+                f"{in_words(self.room)}; take fewer or shorter sequences, or --recompute in training"
+            )
 
 
 def recomputes(choice: str, size: PassSize, device: torch.device, precision: Precision) -> bool:
@@ -184,8 +193,7 @@ def _seconds(
     return size.num_layers * size.batch * (per_token * size.length + full)
 
 
-def _pass_of(model: HyenaDNA, probe: object) -> float:
-    assert callable(probe)
+def _pass_of(model: HyenaDNA, probe: Callable[[], None]) -> float:
     model.zero_grad()
     begin = time.perf_counter()
     probe()

@@ -373,6 +373,11 @@ BAD_CONFIGS = {
         ConfigError,
         "d_model must be at least 1, got 0",
     ),
+    "answer in sight": (
+        lambda config: config["backbone"]["mixer"]["init_args"].update(bidirectional=True),
+        ConfigError,
+        "a head that predicts the next token needs a causal mixer, got a bidirectional one",
+    ),
     "other width": (
         lambda config: config["backbone"].update(d_model=12),
         CheckpointError,

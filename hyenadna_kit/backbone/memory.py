@@ -1,7 +1,7 @@
 """How much memory a pass takes, and in what pieces it runs so that it fits.
 
 In: the sizes of a backbone and of its input. Out: bytes beside the weights. The counts are those of
-the implementation; ``benchmarks/memory.py`` holds them against measured peaks.
+the implementation; tests hold them against measured peaks.
 """
 
 from collections.abc import Iterator, Sequence

@@ -52,7 +52,7 @@ def run(options: PlanOptions) -> int:
 
     from hyenadna_kit.commands.computing import parse_bytes
     from hyenadna_kit.devices import pick_device
-    from hyenadna_kit.errors import InputError, MemoryLimitError
+    from hyenadna_kit.errors import InputError
     from hyenadna_kit.planning import plan_pass
 
     config = _config(options.model)
@@ -72,8 +72,7 @@ def run(options: PlanOptions) -> int:
     )
     for name, fact in _facts(plan, device.type, options):
         print(f"{name:<44}  {fact}")
-    if not plan.fits:
-        raise MemoryLimitError("it does not fit; take fewer or shorter sequences, or --recompute in training")
+    plan.check()
     return 0
 
 

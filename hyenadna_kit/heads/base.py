@@ -31,6 +31,11 @@ class Head(nn.Module):
 class HeadConfig(ModuleConfig):
     """Base of the heads' configurations."""
 
+    @property
+    def predicts_next(self) -> bool:
+        """Whether each position predicts the one after it, which it must not see."""
+        return False
+
     def build(self, backbone: BackboneConfig) -> Head:
         """Return a head for hidden states of that backbone."""
         raise NotImplementedError

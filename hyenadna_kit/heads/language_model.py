@@ -22,6 +22,11 @@ class LanguageModelHeadConfig(HeadConfig):
     tied: bool = True
     """Use the embedding's weights, as every published model does."""
 
+    @property
+    def predicts_next(self) -> bool:
+        """True: the label of a position is the next token."""
+        return True
+
     def build(self, backbone: BackboneConfig) -> "LanguageModelHead":
         """Return the head."""
         return LanguageModelHead(self, backbone)

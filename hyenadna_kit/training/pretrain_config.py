@@ -74,7 +74,7 @@ class PretrainConfig:
     convolutions, residuals and the loss are float32 always."""
     recompute: Literal["auto", "always", "never"] = "auto"
     """Compute activations again in the backward pass instead of keeping them: a fraction of the memory
-    for up to a third more time, the same gradients. auto does it where memory would be short."""
+    for one more forward pass, the same gradients. auto does it where memory would be short."""
     num_workers: int = 0
     """Processes that read windows beside the training process."""
     seed: int = 0

@@ -1,5 +1,7 @@
 """The pass without gradients, in place and in pieces, against the one with gradients."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -86,14 +88,23 @@ def test_second_pass_is_equal_to_the_first(mixer):
 
 
 @pytest.mark.parametrize("name", ["bias", "implicit_filter.6.weight", "implicit_filter.1.freq"])
-def test_kept_spectra_follow_the_weights(name):
+@pytest.mark.parametrize("part", ["weight", "data of the weight"])
+def test_kept_spectra_follow_the_weights(name, part):
     backbone, input_ids = build(), draw(2, 30)
     before = infer(backbone, input_ids)
-    with torch.no_grad():
-        backbone.layers[0].mixer.filter_fn.get_parameter(name).mul_(1.5)
+    weight = backbone.layers[0].mixer.filter_fn.get_parameter(name)
+    (weight.detach() if part == "weight" else weight.data).mul_(1.5)
     after = infer(backbone, input_ids)
     assert (after - before).abs().max() > 1e-3
     torch.testing.assert_close(after, backbone(input_ids).detach(), rtol=0, atol=1e-11)
+
+
+def test_kept_spectra_are_left_out_of_copies_and_files():
+    backbone, input_ids = build(), draw(1, 4096)
+    fresh = len(pickle.dumps(backbone))
+    expected = infer(backbone, input_ids)
+    assert len(pickle.dumps(backbone)) == fresh
+    assert torch.equal(infer(copy.deepcopy(backbone), input_ids), expected)
 
 
 def test_kept_spectra_are_those_of_the_length():

@@ -10,13 +10,13 @@ from hyenadna_kit.ops.backends import Problem
 from hyenadna_kit.ops.long_conv import choice
 from hyenadna_kit.ops.long_conv.dft import dft_matrix, twiddles, twists
 from hyenadna_kit.ops.long_conv.eager import fft_convolution
+from tests.oracles.direct_conv import NAMES, direct_conv, draw_conv
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
 from hyenadna_kit.ops.long_conv import fused_op, triton_kernels, triton_op  # they import Triton
 
 CPU = torch.device("cpu")
-NAMES = ("output", "signal", "filters", "skip", "gate", "reverse_filters")
 PRODUCTS = {torch.float16: 1e-3, torch.bfloat16: 1e-3}
 """Relative RMS error of products with 11 digits: a dozen operands, each off by 2^-12 / sqrt(3) of itself
 (1.4e-4), add up to 5e-4; twice that."""
@@ -26,55 +26,14 @@ dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.b
 
 
 @pytest.fixture(autouse=True)
-def poisoned_memory():
-    """Fill memory that nobody has written with NaN."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-@pytest.fixture(autouse=True)
 def _kernels_run(request):
     parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
     if reason := fused_op.why_not(Problem(torch.device(parameters.get("device", "cpu")))):
         pytest.skip(reason)
 
 
-def draw(length, taps=None, *, dtype=torch.float32, batch=2, channels=2, seed=0):
-    """Return signal, filters, skip, gate, reverse filters and the gradient of the output."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def normal(*shape):
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-    signal, gate, gradient = (normal(batch, channels, length).to(dtype) for _ in range(3))
-    decay = torch.exp(-5 * torch.linspace(0, 1, taps or length, dtype=torch.float64))
-    filters, reverse = ((normal(channels, taps or length) * decay).float() for _ in range(2))
-    return signal, filters, normal(channels).float(), gate, reverse, gradient
-
-
-def direct(signal, filters, skip, gate, reverse, gradient):
-    """Return the exact output and gradients in the order of NAMES, in float64."""
-    u, k, d, g = (tensor.double().numpy() for tensor in (signal, filters, skip, gradient))
-    q = np.ones_like(u) if gate is None else gate.double().numpy()
-    r = np.zeros_like(k) if reverse is None else reverse.double().numpy()
-    length, taps = u.shape[2], k.shape[1]
-    mixed, du, dk, dr = (np.zeros_like(array) for array in (u, u, k, k))
-    for b, c in np.ndindex(*u.shape[:2]):
-        lags = np.concatenate([r[c, :0:-1], k[c]])  # lags 1 - taps to taps - 1
-        lags[taps - 1] += d[c]
-        outer = g[b, c] * q[b, c]
-        mixed[b, c] = np.convolve(u[b, c], lags)[taps - 1 :][:length]
-        du[b, c] = np.convolve(outer, lags[::-1])[taps - 1 :][:length]
-        products = np.convolve(outer, u[b, c, ::-1])
-        dk[c] += products[length - 1 :][:taps]
-        dr[c, 1:] += products[: length - 1][::-1][: taps - 1]
-    found = [q * mixed, du, dk, (g * q * u).sum((0, 2)), g * mixed, dr]
-    return [torch.from_numpy(array) for array in found]
-
-
 def evaluate(function, inputs, device="cpu"):
-    """Return what :func:`direct` returns, from an operator; None for what is not given."""
+    """Return what :func:`direct_conv` returns, from an operator; None for what is not given."""
     *tensors, gradient = (tensor if tensor is None else tensor.to(device) for tensor in inputs)
     leaves = [tensor if tensor is None else tensor.detach().requires_grad_() for tensor in tensors]
     output = function(*leaves)
@@ -114,9 +73,9 @@ def check(found, expected, stock):
 )
 def test_output_and_all_gradients_equal_the_direct_sum(dtype, length, device):
     rows = 2 if dtype == torch.float32 and length < 4000 else 1  # the interpreter is slow
-    inputs = draw(length, dtype=dtype, batch=rows, channels=rows)
+    inputs = draw_conv(length, dtype=dtype, batch=rows, channels=rows)
     found = evaluate(triton_op.convolve, inputs, device)
-    check(found, direct(*inputs), evaluate(fft_convolution, inputs, device))
+    check(found, direct_conv(inputs), evaluate(fft_convolution, inputs, device))
 
 
 @devices
@@ -125,16 +84,16 @@ def test_output_and_all_gradients_equal_the_direct_sum(dtype, length, device):
     [(1, True, True), (1024, False, True), (1024, True, False), (40, False, False), (2, True, True)],
 )
 def test_taps_gate_and_reverse_filters_may_be_absent(taps, gated, two_sided, device):
-    signal, filters, skip, gate, reverse, gradient = draw(1024, taps, batch=1, channels=1)
+    signal, filters, skip, gate, reverse, gradient = draw_conv(1024, taps, batch=1, channels=1)
     inputs = (signal, filters, skip, gate if gated else None, reverse if two_sided else None, gradient)
     found = evaluate(triton_op.convolve, inputs, device)
     assert (found[4] is None, found[5] is None) == (not gated, not two_sided)
-    check(found, direct(*inputs), evaluate(fft_convolution, inputs, device))
+    check(found, direct_conv(inputs), evaluate(fft_convolution, inputs, device))
 
 
 @devices
 def test_entry_0_of_reverse_filters_has_no_effect_and_no_gradient(device):
-    signal, filters, skip, gate, reverse, gradient = draw(50, batch=1, channels=1)
+    signal, filters, skip, gate, reverse, gradient = draw_conv(50, batch=1, channels=1)
     usual = evaluate(triton_op.convolve, (signal, filters, skip, gate, reverse, gradient), device)
     reverse[:, 0] = 1e6
     found = evaluate(triton_op.convolve, (signal, filters, skip, gate, reverse, gradient), device)
@@ -148,17 +107,17 @@ def test_entry_0_of_reverse_filters_has_no_effect_and_no_gradient(device):
     ("signal_scale", "filter_scale"), [(1e-20, 1e15), (1e15, 1e-20), (1e-12, 1e-12), (1e12, 1e12)]
 )
 def test_half_precision_products_keep_their_digits_at_any_scale(signal_scale, filter_scale, device):
-    inputs = [*draw(600, dtype=torch.bfloat16, batch=1, channels=1)]
+    inputs = [*draw_conv(600, dtype=torch.bfloat16, batch=1, channels=1)]
     inputs[0] = inputs[0] * signal_scale
     inputs[1], inputs[4] = inputs[1] * filter_scale, inputs[4] * filter_scale
     found = evaluate(triton_op.convolve, inputs, device)
-    check(found, direct(*inputs), evaluate(fft_convolution, inputs, device))
+    check(found, direct_conv(inputs), evaluate(fft_convolution, inputs, device))
 
 
 @devices
 @pytest.mark.parametrize("kind", ["constant", "impulse", "outlier", "zero"])
 def test_half_precision_products_stay_in_range_whatever_the_shape_of_the_signal(kind, device):
-    inputs = [*draw(4096, dtype=torch.float16, batch=1, channels=1)]
+    inputs = [*draw_conv(4096, dtype=torch.float16, batch=1, channels=1)]
     signal = {
         "constant": torch.full((4096,), 60000.0),
         "impulse": torch.nn.functional.one_hot(torch.tensor(17), 4096),
@@ -169,12 +128,12 @@ def test_half_precision_products_stay_in_range_whatever_the_shape_of_the_signal(
     inputs[1] = inputs[1].abs() / inputs[1].abs().sum()
     inputs[2:] = inputs[2] / 10, None, None, inputs[5]
     found = evaluate(triton_op.convolve, inputs, device)
-    check(found, direct(*inputs), evaluate(fft_convolution, inputs, device))
+    check(found, direct_conv(inputs), evaluate(fft_convolution, inputs, device))
 
 
 @dtypes
 def test_without_reverse_filters_an_impulse_changes_nothing_before_it(dtype):
-    filters = draw(900)[1]
+    filters = draw_conv(900)[1]
     signal = torch.zeros(1, 2, 900, dtype=dtype)
     signal[..., 333] = 1
     found = fused_op.forward(signal, filters, torch.zeros(2), None, None).double()
@@ -186,7 +145,7 @@ def test_without_reverse_filters_an_impulse_changes_nothing_before_it(dtype):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy, which interprets, sees the NaN
 @dtypes
 def test_a_row_does_not_depend_on_the_others(dtype):
-    signal, filters, skip, gate, reverse, _ = draw(200, dtype=dtype, batch=3)
+    signal, filters, skip, gate, reverse, _ = draw_conv(200, dtype=dtype, batch=3)
     together = fused_op.forward(signal, filters, skip, gate, reverse)
     poisoned = signal.clone()
     poisoned[0, 1, 5] = math.nan
@@ -199,7 +158,7 @@ def test_a_row_does_not_depend_on_the_others(dtype):
 
 
 def test_any_strides_give_the_same():
-    inputs = draw(60)
+    inputs = draw_conv(60)
     strided = [
         tensor.transpose(0, -1).contiguous().transpose(0, -1) if tensor.dim() > 1 else tensor
         for tensor in inputs
@@ -215,7 +174,7 @@ def test_rows_past_2_31_elements_are_found():
     torch.utils.deterministic.fill_uninitialized_memory = False  # pages that nobody touches take no memory
     rows = torch.empty(channels + 1, length, dtype=torch.bfloat16)
     torch.utils.deterministic.fill_uninitialized_memory = True
-    signal, filters, skip, *_ = draw(length, dtype=torch.bfloat16, batch=2, channels=1)
+    signal, filters, skip, *_ = draw_conv(length, dtype=torch.bfloat16, batch=2, channels=1)
     expected = fused_op.forward(signal, filters, skip, None, None)
     rows[[0, channels]] = signal[:, 0]
     known = fused_op._Rows(signal, filters, skip, None)
@@ -231,13 +190,13 @@ def test_rows_past_2_31_elements_are_found():
 @pytest.mark.parametrize("programs", [1, 4, 10**6])
 def test_batch_is_shared_out_among_programs_and_summed(monkeypatch, programs):
     monkeypatch.setattr(fused_op, "_ENOUGH_PROGRAMS", programs)
-    inputs = draw(70, batch=5, channels=1)
+    inputs = draw_conv(70, batch=5, channels=1)
     found = evaluate(triton_op.convolve, inputs)
-    check(found, direct(*inputs), evaluate(fft_convolution, inputs))
+    check(found, direct_conv(inputs), evaluate(fft_convolution, inputs))
 
 
 def test_gradients_have_the_number_formats_of_their_inputs():
-    signal, filters, skip, gate, reverse, gradient = draw(30, dtype=torch.bfloat16)
+    signal, filters, skip, gate, reverse, gradient = draw_conv(30, dtype=torch.bfloat16)
     inputs = (signal, filters.double(), skip.double(), gate.float(), reverse.double())
     found = fused_op.backward(gradient, *inputs)
     assert [tensor.dtype for tensor in found] == [tensor.dtype for tensor in inputs]
@@ -245,17 +204,17 @@ def test_gradients_have_the_number_formats_of_their_inputs():
 
 @pytest.mark.parametrize("wanted", range(5), ids=NAMES[1:])
 def test_gradient_of_one_input_alone(wanted):
-    *tensors, gradient = inputs = draw(40, batch=1, channels=1)
+    *tensors, gradient = inputs = draw_conv(40, batch=1, channels=1)
     tensors = [tensor.requires_grad_(index == wanted) for index, tensor in enumerate(tensors)]
     triton_op.convolve(*tensors).backward(gradient)
     assert [tensor.grad is not None for tensor in tensors] == [index == wanted for index in range(5)]
-    expected = direct(*(tensor.detach() for tensor in inputs))[1 + wanted]
+    expected = direct_conv(tensor.detach() for tensor in inputs)[1 + wanted]
     torch.testing.assert_close(tensors[wanted].grad.double(), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("optional", [False, True])
 def test_operator_keeps_the_rules_of_torch_library(optional):
-    *tensors, _ = draw(20, batch=1, channels=1)
+    *tensors, _ = draw_conv(20, batch=1, channels=1)
     if not optional:
         tensors[3:] = [None, None]
     leaves = [tensor if tensor is None else tensor.requires_grad_() for tensor in tensors]
@@ -263,7 +222,7 @@ def test_operator_keeps_the_rules_of_torch_library(optional):
 
 
 def test_compiles_into_one_graph_with_its_gradient():
-    inputs = draw(25, batch=1, channels=1)
+    inputs = draw_conv(25, batch=1, channels=1)
     compiled = torch.compile(
         lambda *tensors: 2 * triton_op.convolve(*tensors), fullgraph=True, backend="aot_eager"
     )
@@ -272,7 +231,7 @@ def test_compiles_into_one_graph_with_its_gradient():
 
 
 def test_autocast_changes_nothing():
-    inputs = draw(25, batch=1, channels=1)
+    inputs = draw_conv(25, batch=1, channels=1)
     usual = evaluate(triton_op.convolve, inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = evaluate(triton_op.convolve, inputs)
@@ -281,7 +240,7 @@ def test_autocast_changes_nothing():
 
 
 def test_checkpointed_activations_give_the_same_gradients():
-    inputs = draw(25, batch=1, channels=1)
+    inputs = draw_conv(25, batch=1, channels=1)
 
     def checkpointed(*tensors):
         return torch.utils.checkpoint.checkpoint(triton_op.convolve, *tensors, use_reentrant=False)
@@ -291,7 +250,7 @@ def test_checkpointed_activations_give_the_same_gradients():
 
 
 def test_only_inputs_are_kept_for_the_backward():
-    *tensors, _ = draw(25)
+    *tensors, _ = draw_conv(25)
     leaves = [tensor.requires_grad_() for tensor in tensors]
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.data_ptr()), lambda _: _):

@@ -25,15 +25,6 @@ backends = pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: back
 layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 
 
-@pytest.fixture(autouse=True)
-def poisoned_memory():
-    """Fill memory that nobody has written with NaN."""
-    torch.use_deterministic_algorithms(True)
-    assert torch.utils.deterministic.fill_uninitialized_memory
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
 @pytest.fixture
 def small_tiles(monkeypatch):
     """Let a few positions fill a tile of every backend, and a program of Triton take three of them."""

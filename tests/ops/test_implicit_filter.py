@@ -23,15 +23,6 @@ backends = pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: back
 devices = pytest.mark.parametrize("device", DEVICES)
 
 
-@pytest.fixture(autouse=True)
-def poisoned_memory():
-    """Fill memory that nobody has written with NaN."""
-    torch.use_deterministic_algorithms(True)
-    assert torch.utils.deterministic.fill_uninitialized_memory
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
 def draw(length, *, dtype=torch.float64, emb_dim=5, width=8, num_inner=2, channels=6, decays=True, seed=0):
     """Return the tensors of a filter as a flat list and a gradient of its output.
 

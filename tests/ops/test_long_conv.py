@@ -1,7 +1,6 @@
 """The long convolution against sums over every lag in float64 (``numpy.convolve``)."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from hyenadna_kit.errors import BackendUnavailableError
 from hyenadna_kit.ops.backends import Backend, Problem
 from hyenadna_kit.ops.long_conv import BACKENDS, long_conv
+from tests.oracles.direct_conv import NAMES, direct_conv, draw_conv
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
@@ -27,73 +27,29 @@ doubles = pytest.mark.parametrize(
 forms = pytest.mark.parametrize("form", FORMS)
 
 
-@pytest.fixture(autouse=True)
-def poisoned_memory():
-    """Fill memory that nobody has written with NaN."""
-    torch.use_deterministic_algorithms(True)
-    assert torch.utils.deterministic.fill_uninitialized_memory
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-class Inputs(NamedTuple):
-    """Inputs of the operator and the gradient of its output."""
-
-    signal: torch.Tensor
-    filters: torch.Tensor
-    skip: torch.Tensor
-    gradient: torch.Tensor
-    gate: torch.Tensor | None = None
-    reverse_filters: torch.Tensor | None = None
-
-    def leaves(self, device="cpu"):
-        """Return the tensors that the operator takes, by name, wanting gradients."""
-        given = self._asdict()
-        del given["gradient"]
-        return {
-            name: tensor.to(device).clone().requires_grad_()
-            for name, tensor in given.items()
-            if tensor is not None
-        }
-
-
-def draw(length, taps=None, *, dtype=torch.float64, batch=2, channels=3, seed=0, form="plain"):
+def draw(length, taps=None, *, dtype=torch.float64, channels=3, form="plain", **rest):
     """Return inputs whose gate and second direction are there as ``form`` says."""
-    generator = torch.Generator().manual_seed(seed)
-    wide = torch.promote_types(dtype, torch.float32)
-
-    def normal(*shape):
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-    signal, gradient = normal(batch, channels, length).to(dtype), normal(batch, channels, length).to(dtype)
-    filters, skip = normal(channels, taps or length).to(wide), normal(channels).to(wide)
-    gate = normal(batch, channels, length).to(dtype) if "gated" in form else None
-    reverse = normal(channels, taps or length).to(wide) if "two-sided" in form else None
-    return Inputs(signal, filters, skip, gradient, gate, reverse)
+    return draw_conv(
+        length,
+        taps,
+        dtype=dtype,
+        channels=channels,
+        gated="gated" in form,
+        reverse="two-sided" in form,
+        **rest,
+    )
 
 
 def direct(inputs):
-    """Return the exact output and the exact gradients of every input, in float64, by name."""
-    u, k, d, dy, gate, reverse = (None if each is None else each.double().numpy() for each in inputs)
-    batch, channels, length = u.shape
-    r = np.zeros_like(k) if reverse is None else np.concatenate([0 * reverse[:, :1], reverse[:, 1:]], axis=1)
-    inner, du, dk, dr = np.zeros_like(u), np.zeros_like(u), np.zeros_like(k), np.zeros_like(k)
-    dz = dy if gate is None else dy * gate
-    for c in range(channels):
-        for b in range(batch):
-            back = np.convolve(u[b, c, ::-1], r[c])[:length][::-1]
-            inner[b, c] = np.convolve(u[b, c], k[c])[:length] + back + d[c] * u[b, c]
-            ahead = np.convolve(dz[b, c], r[c])[:length]
-            du[b, c] = np.convolve(dz[b, c, ::-1], k[c])[:length][::-1] + ahead + d[c] * dz[b, c]
-            for gradient, one, other in ((dk, dz, u), (dr, u, dz)):
-                lags = np.convolve(one[b, c, ::-1], other[b, c])[:length][::-1][: k.shape[1]]
-                gradient[c, : len(lags)] += lags
-    dr[:, 0] = 0
-    found = {"output": inner if gate is None else inner * gate, "signal": du, "filters": dk}
-    found["skip"] = (dz * u).sum((0, 2))
-    found |= {} if gate is None else {"gate": dy * inner}
-    found |= {} if reverse is None else {"reverse_filters": dr}
-    return {name: torch.from_numpy(array) for name, array in found.items()}
+    """Return the exact output and gradients in float64, by name."""
+    found = zip(NAMES, direct_conv(inputs), strict=True)
+    return {name: tensor for name, tensor in found if tensor is not None}
+
+
+def leaves_of(inputs, device="cpu"):
+    """Return the tensors that the operator takes, by name, wanting gradients."""
+    given = zip(NAMES[1:], inputs[:-1], strict=True)
+    return {name: tensor.to(device).clone().requires_grad_() for name, tensor in given if tensor is not None}
 
 
 def apply(backend, leaves):
@@ -104,7 +60,7 @@ def apply(backend, leaves):
 
 def evaluate(backend, inputs, device="cpu"):
     """Return what :func:`direct` returns, from the operator."""
-    leaves = inputs.leaves(device)
+    leaves = leaves_of(inputs, device)
     output = apply(backend, leaves)
     assert output.dtype == inputs.signal.dtype
     output.backward(inputs.gradient.to(device))
@@ -197,7 +153,7 @@ def test_impulse_comes_out_as_the_filter_and_never_earlier(backend, position):
 
 @doubles
 def test_convolution_is_linear(backend):
-    one, filters, skip, other, *_ = draw(77)
+    one, filters, skip, *_, other = draw(77)
     combined = long_conv(2.0 * one - 3.0 * other, filters, skip, backend=backend.name)
     apart = [long_conv(signal, filters, skip, backend=backend.name) for signal in (one, other)]
     torch.testing.assert_close(combined, 2.0 * apart[0] - 3.0 * apart[1], rtol=0, atol=1e-12)
@@ -224,7 +180,7 @@ def test_channel_does_not_depend_on_the_others(backend):
 @forms
 @doubles
 def test_gradients_pass_the_numerical_check(backend, form, length, taps):
-    leaves = draw(length, taps, channels=2, form=form).leaves()
+    leaves = leaves_of(draw(length, taps, channels=2, form=form))
     names = list(leaves)
 
     def call(*tensors):
@@ -237,7 +193,7 @@ def test_gradients_pass_the_numerical_check(backend, form, length, taps):
 @doubles
 def test_one_gradient_alone_equals_that_of_all_together(backend, wanted):
     inputs = draw(20, form="two-sided gated")
-    leaves = {name: leaf.detach() for name, leaf in inputs.leaves().items()}
+    leaves = {name: leaf.detach() for name, leaf in leaves_of(inputs).items()}
     leaves[wanted].requires_grad_()
     apply(backend.name, leaves).backward(inputs.gradient)
     np.testing.assert_allclose(leaves[wanted].grad, direct(inputs)[wanted], rtol=0, atol=1e-13)
@@ -246,7 +202,7 @@ def test_one_gradient_alone_equals_that_of_all_together(backend, wanted):
 @doubles
 def test_activation_checkpointing_gives_the_same_gradients(backend):
     inputs = draw(50, form="two-sided gated")
-    leaves = inputs.leaves()
+    leaves = leaves_of(inputs)
     output = checkpoint(lambda: apply(backend.name, leaves), use_reentrant=False)
     output.backward(inputs.gradient)
     for name, expected in evaluate(backend.name, inputs).items():

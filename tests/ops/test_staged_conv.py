@@ -4,13 +4,12 @@ Small bodies keep the programs few: Triton's interpreter runs about a hundred of
 """
 
 from dataclasses import replace
-from functools import partial
 
-import numpy as np
 import pytest
 import torch
 
 from hyenadna_kit.ops.backends import Problem
+from tests.oracles.direct_conv import NAMES, direct_conv, draw_conv
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
@@ -19,17 +18,8 @@ from hyenadna_kit.ops.long_conv.staged_plan import Plan, plan_for
 
 SMALL = Plan(body=(16, 16), tile=256, precision="ieee")
 CPU = torch.device("cpu")
-NAMES = ("output", "signal", "filters", "skip", "gate", "reverse_filters")
 
 devices = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-
-
-@pytest.fixture(autouse=True)
-def poisoned_memory():
-    """Fill memory that nobody has written with NaN."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(autouse=True)
@@ -41,40 +31,9 @@ def _kernels_run(request):
         pytest.skip(reason)
 
 
-def draw(length, taps=None, *, dtype=torch.float32, batch=2, channels=2, gated=True, reverse=True, seed=0):
-    """Return the gradient of the output, signal, filters, skip, gate and reverse filters."""
-    normal = partial(torch.randn, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    shape, taps = (batch, channels, length), taps or length
-    gradient, signal, gate = (normal(shape).to(dtype) for _ in range(3))
-    filters, opposite = (normal(channels, taps).float() for _ in range(2))
-    skip = normal(channels).float()
-    return [gradient, signal, filters, skip, gate if gated else None, opposite if reverse else None]
-
-
-def direct(gradient, signal, filters, skip, gate, reverse):
-    """Return the exact output and gradients in the order of NAMES, in float64; None where there is none."""
-    g, u, f, d = (tensor.double().numpy() for tensor in (gradient, signal, filters, skip))
-    q = np.ones_like(u) if gate is None else gate.double().numpy()
-    r = np.zeros_like(f) if reverse is None else reverse.double().numpy()
-    length, taps = u.shape[2], f.shape[1]
-    y, du, df, dr = np.zeros_like(u), np.zeros_like(u), np.zeros_like(f), np.zeros_like(f)
-    for b, c in np.ndindex(*u.shape[:2]):
-        both = np.concatenate([r[c, :0:-1], f[c]])  # lags 1 - taps to taps - 1
-        both[taps - 1] += d[c]
-        gated = g[b, c] * q[b, c]
-        y[b, c] = np.convolve(u[b, c], both)[taps - 1 :][:length]
-        du[b, c] = np.convolve(gated, both[::-1])[taps - 1 :][:length]
-        lags = np.convolve(gated, u[b, c, ::-1])
-        df[c] += lags[length - 1 :][:taps]
-        dr[c, 1:] += lags[: length - 1][::-1][: taps - 1]
-    dd = (g * q * u).sum((0, 2))
-    found = [q * y, du, df, dd, None if gate is None else g * y, None if reverse is None else dr]
-    return [array if array is None else torch.from_numpy(array) for array in found]
-
-
 def evaluate(inputs, plan, device="cpu"):
-    """Return what :func:`direct` returns, from the kernels."""
-    gradient, *tensors = (tensor if tensor is None else tensor.to(device) for tensor in inputs)
+    """Return what :func:`direct_conv` returns, from the kernels."""
+    *tensors, gradient = (tensor if tensor is None else tensor.to(device) for tensor in inputs)
     output = staged_op.forward(*tensors, plan=plan)
     gradients = staged_op.backward(gradient, *tensors, plan=plan)
     for found, given in zip((output, *gradients), (tensors[0], *tensors), strict=True):
@@ -84,7 +43,7 @@ def evaluate(inputs, plan, device="cpu"):
 
 def assert_exact(inputs, plan=SMALL, device="cpu"):
     """Compare with the direct sums: 16 roundings of the largest value in float32, one in bfloat16."""
-    for name, found, expected in zip(NAMES, evaluate(inputs, plan, device), direct(*inputs), strict=True):
+    for name, found, expected in zip(NAMES, evaluate(inputs, plan, device), direct_conv(inputs), strict=True):
         assert (found is None) == (expected is None), name
         if found is not None:
             error = (found.double() - expected).abs().max()
@@ -109,7 +68,7 @@ def assert_exact(inputs, plan=SMALL, device="cpu"):
 @devices
 def test_output_and_gradients_equal_the_direct_sum(length, gated, reverse, device):
     channels = 1 if length > 1000 else 2
-    inputs = draw(length, batch=3 - channels, channels=channels, gated=gated, reverse=reverse)
+    inputs = draw_conv(length, batch=3 - channels, channels=channels, gated=gated, reverse=reverse)
     assert_exact(inputs, device=device)
 
 
@@ -117,20 +76,20 @@ def test_output_and_gradients_equal_the_direct_sum(length, gated, reverse, devic
 @devices
 def test_bfloat16_is_rounded_once(length, device):
     # The interpreter cuts off where a GPU rounds: one unit in the last place.
-    assert_exact(draw(length, dtype=torch.bfloat16), device=device)
+    assert_exact(draw_conv(length, dtype=torch.bfloat16), device=device)
 
 
 @pytest.mark.parametrize("taps", [1, 2, 299])
 @devices
 def test_absent_taps_are_zero(taps, device):
-    assert_exact(draw(300, taps, batch=1), device=device)
+    assert_exact(draw_conv(300, taps, batch=1), device=device)
 
 
 @devices
 def test_entry_0_of_the_reverse_filters_has_no_effect_and_no_gradient(device):
-    inputs = draw(40, batch=1)
+    inputs = draw_conv(40, batch=1)
     before = evaluate(inputs, SMALL, device)
-    inputs[5][:, 0] += 100.0
+    inputs.reverse_filters[:, 0] += 100.0
     after = evaluate(inputs, SMALL, device)
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert torch.equal(after[5][:, 0], torch.zeros(2))
@@ -138,13 +97,13 @@ def test_entry_0_of_the_reverse_filters_has_no_effect_and_no_gradient(device):
 
 @devices
 def test_outer_transform_in_several_blocks_and_tiles(device):
-    inputs = draw(256 * 20 - 7, batch=1, channels=1, gated=False)
+    inputs = draw_conv(256 * 20 - 7, batch=1, channels=1, gated=False)
     assert_exact(inputs, replace(SMALL, block=16, reduced=16, tile=128), device)
 
 
 @devices
 def test_plan_of_float32_reaches_its_accuracy(device):
-    inputs = draw(10_000, batch=1, channels=1)
+    inputs = draw_conv(10_000, batch=1, channels=1)
     plan = plan_for(Problem(torch.device(device), torch.float32, 10_000))
     assert_exact(inputs, replace(plan, tile=512 if device == "cpu" else plan.tile), device)
 
@@ -165,14 +124,14 @@ def test_groups_cover_every_row_once_and_keep_to_the_memory(rows):
 @pytest.mark.parametrize(("rows", "programs"), [(1, 1), (7, 9), (1000, 4)])
 @devices
 def test_grouping_does_not_change_the_numbers(rows, programs, device):
-    inputs = draw(200, batch=3)
+    inputs = draw_conv(200, batch=3)
     memory = rows * 2 * 256 * 4
     assert_exact(inputs, replace(SMALL, temporary_bytes=memory, programs=programs), device)
 
 
 @devices
 def test_row_depends_on_no_other_row_or_channel(device):
-    inputs = draw(200)
+    inputs = draw_conv(200)
     together = evaluate(inputs, SMALL, device)
     part = [tensor[1:, 1:] if tensor.dim() == 3 else tensor[1:] for tensor in inputs]
     alone = evaluate(part, SMALL, device)
@@ -183,16 +142,16 @@ def test_row_depends_on_no_other_row_or_channel(device):
 
 @devices
 def test_strided_inputs_give_the_same(device):
-    inputs = draw(200)
+    inputs = draw_conv(200)
     expected = evaluate(inputs, SMALL, device)
-    gradient, signal, filters, skip, gate, reverse = inputs
+    signal, filters, skip, gate, reverse, gradient = inputs
     strided = [
-        gradient.transpose(1, 2).contiguous().transpose(1, 2),
         torch.stack([signal, gate], 2).flatten(1, 2)[:, ::2],
         filters.T.contiguous().T,
         skip.repeat_interleave(2)[::2],
         gate.transpose(0, 1).contiguous().transpose(0, 1),
         torch.cat([reverse, filters], 1)[:, :200],
+        gradient.transpose(1, 2).contiguous().transpose(1, 2),
     ]
     assert not any(tensor.is_contiguous() for tensor in strided)
     for found, same in zip(evaluate(strided, SMALL, device), expected, strict=True):
@@ -202,13 +161,14 @@ def test_strided_inputs_give_the_same(device):
 @devices
 def test_offsets_are_counted_in_64_bits(device):
     far = 2**31 + 7
-    inputs = draw(20, batch=2, channels=1, gated=False)
+    inputs = draw_conv(20, batch=2, channels=1, gated=False)
     torch.use_deterministic_algorithms(False)  # which would fill four gigabytes
     memory = torch.empty(far + 20, dtype=torch.bfloat16, device=device)
     signal = memory.as_strided((2, 1, 20), (far, 20, 1))
-    inputs[1] = signal.copy_(inputs[1]).cpu()
-    output = staged_op.forward(signal, *(x if x is None else x.to(device) for x in inputs[2:]), plan=SMALL)
-    expected = direct(*inputs)[0]
+    signal.copy_(inputs.signal)
+    rest = (tensor if tensor is None else tensor.to(device) for tensor in inputs[1:5])
+    output = staged_op.forward(signal, *rest, plan=SMALL)
+    expected = direct_conv(inputs)[0]
     assert (output.cpu().double() - expected).abs().max() <= torch.finfo(
         torch.bfloat16
     ).eps * expected.abs().max()
@@ -217,7 +177,7 @@ def test_offsets_are_counted_in_64_bits(device):
 @pytest.mark.parametrize("position", [0, 1, 255, 256, 299])
 @devices
 def test_impulse_comes_out_as_the_filters_on_both_sides(position, device):
-    _, _, filters, skip, _, reverse = draw(300, batch=1)
+    _, filters, skip, _, reverse, _ = draw_conv(300, batch=1)
     signal = torch.zeros(1, 2, 300)
     signal[..., position] = 1.0
     expected = torch.zeros(1, 2, 300)
@@ -231,8 +191,8 @@ def test_impulse_comes_out_as_the_filters_on_both_sides(position, device):
 
 @devices
 def test_bfloat16_temporaries_err_by_their_roundings(device):
-    inputs = draw(1000, batch=1, channels=1, gated=False)
-    exact = direct(*inputs)
+    inputs = draw_conv(1000, batch=1, channels=1, gated=False)
+    exact = direct_conv(inputs)
     found = evaluate(inputs, replace(SMALL, temporaries=torch.bfloat16), device)
     for name, value, expected in zip(NAMES, found, exact, strict=True):
         if name not in ("gate", "skip"):
@@ -245,17 +205,17 @@ def test_bfloat16_temporaries_err_by_their_roundings(device):
 @devices
 def test_error_of_every_precision_is_bounded(precision, bound, device):
     # The interpreter rounds operands to tf32 as a GPU does, and computes the other two in float32.
-    inputs = draw(600, batch=1, channels=1)
+    inputs = draw_conv(600, batch=1, channels=1)
     found = evaluate(inputs, replace(SMALL, precision=precision), device)
-    for name, value, expected in zip(NAMES, found, direct(*inputs), strict=True):
+    for name, value, expected in zip(NAMES, found, direct_conv(inputs), strict=True):
         error = (value - expected).square().mean().sqrt() / expected.square().mean().sqrt()
         assert error <= bound, name
         assert error >= 1e-4 or name == "skip" or precision != "tf32", name
 
 
 def test_batch_of_none_has_gradients_of_zero():
-    inputs = draw(20, batch=0)
-    for found, expected in zip(evaluate(inputs, SMALL), direct(*inputs), strict=True):
+    inputs = draw_conv(20, batch=0)
+    for found, expected in zip(evaluate(inputs, SMALL), direct_conv(inputs), strict=True):
         assert torch.equal(found.double(), expected)
 
 
@@ -264,8 +224,8 @@ def test_batch_of_none_has_gradients_of_zero():
 @pytest.mark.parametrize("length", [8193, 100_000, 262_145, 1_000_002, 1 << 20, (1 << 21) + 1])
 def test_long_sequences_equal_float64_transforms(length, dtype):
     device = torch.device("cuda")
-    inputs = [tensor.to(device) for tensor in draw(length, dtype=dtype, reverse=False)[:5]]
-    gradient, signal, filters, skip, gate = inputs
+    inputs = draw_conv(length, dtype=dtype, reverse=False)
+    signal, filters, skip, gate, gradient = (tensor.to(device) for tensor in inputs if tensor is not None)
     leaves = [tensor.double().requires_grad_() for tensor in (signal, filters, skip, gate)]
     size = 2 * length
     product = torch.fft.rfft(leaves[0], size) * torch.fft.rfft(leaves[1], size)

@@ -21,7 +21,7 @@ class MixerSize:
 
 
 class Mixer(nn.Module):
-    """Mixes hidden states along the sequence, from left to right."""
+    """Mixes hidden states along the sequence."""
 
     out_proj: nn.Linear
     """The last layer; its initial weights shrink with the depth of the backbone."""
@@ -52,6 +52,11 @@ class Mixer(nn.Module):
 
 class MixerConfig(ModuleConfig):
     """Base of the mixers' configurations."""
+
+    @property
+    def causal(self) -> bool:
+        """Whether a position depends on itself and those before it alone."""
+        return True
 
     def build(self, size: MixerSize) -> Mixer:
         """Return a mixer of the given size."""

@@ -1,5 +1,6 @@
 """Spectra of a mixer's long filters: made a few channels at a time, or kept while the weights stay."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,35 +43,42 @@ class SpectrumMaker:
 
 
 class SpectrumCache:
-    """The spectra of the length that was asked for last."""
+    """The spectra of the length that was asked for last; copies and pickles of it are empty."""
 
     def __init__(self) -> None:
-        self._key: tuple[object, ...] | None = None
+        self._length = 0
+        self._weights: list[Tensor] = []
         self._spectra: Spectra | None = None
+
+    def __reduce__(self) -> tuple[type["SpectrumCache"], tuple[()]]:
+        """Leave out what can be made again."""
+        return SpectrumCache, ()
 
     def get(self, filters: ImplicitFilter, length: int) -> Spectra:
         """Return the spectra of all channels, made anew where length or weights have changed."""
-        key = (length, *(_state(parameter) for parameter in filters.parameters()))
-        if self._spectra is None or key != self._key:
-            maker = SpectrumMaker(filters, length)
-            starts = range(0, filters.channels, _AT_A_TIME)
+        weights = list(filters.parameters())
+        if self._spectra is None or length != self._length or not _same(weights, self._weights):
             self.clear()
-            values = torch.empty(0)
-            for start in starts:
-                rows = maker(slice(start, min(start + _AT_A_TIME, filters.channels)))
-                if not start:
-                    values = rows.new_empty(filters.channels, rows.shape[1])
-                values[start : start + len(rows)] = rows
-            self._key, self._spectra = key, Spectra(maker.fft_length, values)
+            self._spectra = _all_spectra(filters, length)
+            self._length, self._weights = length, [weight.detach().clone() for weight in weights]
         return self._spectra
 
     def clear(self) -> None:
         """Free the memory."""
-        self._key = self._spectra = None
+        self._spectra, self._weights = None, []
 
 
-def _state(parameter: Tensor) -> tuple[object, ...]:
-    """Return what differs where the values of a parameter may have changed."""
-    # Tensors that were made in inference mode do not count their changes: nothing is equal to a new object.
-    version = object() if parameter.is_inference() else parameter._version  # noqa: SLF001 - no public name
-    return parameter.data_ptr(), version, parameter.dtype, parameter.device
+def _all_spectra(filters: ImplicitFilter, length: int) -> Spectra:
+    maker = SpectrumMaker(filters, length)
+    frequencies = maker.fft_length // 2 + 1
+    values = filters.bias.new_empty(filters.channels, frequencies, dtype=filters.bias.dtype.to_complex())
+    for start in range(0, filters.channels, _AT_A_TIME):
+        channels = slice(start, start + _AT_A_TIME)
+        values[channels] = maker(channels)
+    return Spectra(maker.fft_length, values)
+
+
+def _same(weights: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    """Say whether all values are equal; the version counter of a tensor misses changes of its data."""
+    pairs = zip(weights, others, strict=True)
+    return all(a.dtype == b.dtype and a.device == b.device and torch.equal(a, b) for a, b in pairs)

@@ -56,6 +56,11 @@ class HyenaConfig(MixerConfig):
                 f"got {self.order} and {self.short_filter_order}"
             )
 
+    @property
+    def causal(self) -> bool:
+        """Whether the long filters reach upstream only."""
+        return not self.bidirectional
+
     def build(self, size: MixerSize) -> "HyenaMixer":
         """Return the operator."""
         return HyenaMixer(self, size)

@@ -13,7 +13,7 @@ from hyenadna_kit.ops.gelu.reference import tanh_gelu
 
 
 def _on_cpu(problem: Problem) -> bool:
-    # PyTorch's own takes up to five times as long there; in bfloat16 every step of ours would round.
+    # PyTorch's own is slow there; in bfloat16 every step of ours would round.
     return problem.device.type == "cpu" and problem.dtype == torch.float32
 
 

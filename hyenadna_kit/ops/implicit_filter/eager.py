@@ -1,7 +1,7 @@
 """The implicit filter in stock PyTorch: block by block of positions, exact, in little memory.
 
 A block goes through the whole network while it is in the cache, and only the filters are written to
-memory: on a CPU that is three times as fast as layer after layer over all positions.
+memory, where layer after layer over all positions would wait for it.
 """
 
 from collections.abc import Sequence

@@ -7,10 +7,12 @@ filters are wrong by several per cent.
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+from hyenadna_kit.ops.precision import without_autocast
 
 _FULL = ("none", "ieee")
 
@@ -22,8 +24,7 @@ def exact_products(device: torch.device) -> Iterator[None]:
     Args:
         device: Where the products are computed; the meta device has no autocast.
     """
-    has_autocast = torch.amp.is_autocast_available(device.type)
-    with torch.autocast(device.type, enabled=False) if has_autocast else nullcontext():
+    with without_autocast(device.type):
         switches: Any = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]  # set at run time
         before = [switch.fp32_precision for switch in switches]
         if all(precision in _FULL for precision in before):

@@ -1,6 +1,6 @@
 """A linear layer and the GELU behind it in one pass over memory, by oneDNN on a CPU.
 
-It is the operator that PyTorch's own compiler emits; half the time of the two steps in bfloat16.
+It is the operator that PyTorch's own compiler emits.
 """
 
 import torch

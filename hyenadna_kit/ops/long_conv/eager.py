@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from hyenadna_kit.ops.fft_length import fast_fft_length
 
 _BLOCK_POINTS = 1 << 20
-# Fewer transforms at a time cost up to five times as much each.
+# The library vectorises over rows: fewer at a time cost more each.
 _LEAST_ROWS = 8
 
 
