@@ -63,8 +63,6 @@ def main(words: Sequence[str] | None = None) -> int:
     # still worth it. Both are read as PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    # Tensors of many megabytes lie in large pages: new memory is filled faster.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         try:
             return _dispatch(sys.argv[1:] if words is None else words)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from hyenadna_kit.backbone.inference import InferencePlan
+from hyenadna_kit.backbone.mixers.filter_spectra import spectrum_lengths
 from hyenadna_kit.errors import MemoryLimitError
 from hyenadna_kit.ops.fft_length import fast_fft_length
 from hyenadna_kit.ops.long_conv.eager import rows_at_a_time
@@ -53,8 +54,9 @@ class PassSize:
     @property
     def spectra_bytes(self) -> int:
         """Bytes of the spectra of one layer's filters."""
-        frequencies = fast_fft_length(self.length + self.taps) // 2 + 1
-        return (self.order - 1) * self.d_model * frequencies * 2 * _FLOAT32
+        lengths = spectrum_lengths(self.length)
+        points = sum(fast_fft_length(length + min(length, self.taps)) for length in lengths)
+        return (self.order - 1) * self.d_model * points * _FLOAT32
 
 
 def plan_inference(size: PassSize, max_memory: int | None = None) -> list[InferencePlan]:

@@ -1,6 +1,6 @@
 """The Hyena operator without gradients, in place on the residual stream: see ``backbone.inference``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,8 +15,7 @@ from hyenadna_kit.backbone.inference import (
     normed,
     tiles,
 )
-from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumMaker
-from hyenadna_kit.ops.long_conv.eager import convolve_with_spectra
+from hyenadna_kit.backbone.mixers.filter_spectra import SpectraOf, SpectrumMaker, convolve
 from hyenadna_kit.ops.precision import product_dtype
 
 if TYPE_CHECKING:
@@ -88,22 +87,20 @@ class HyenaInference:
         if self.mask is not None:
             signal *= self.mask[:, None]
         batch, d_model, length = signal.shape
-        spectra, fft_length = self._spectra(length)
+        spectra_of = self._spectra_of(length)
         for channels in blocks(d_model, max(1, self.plan.fft_rows // batch)):
-            spectrum = spectra(slice(index * d_model + channels.start, index * d_model + channels.stop))
+            spectra = spectra_of(slice(index * d_model + channels.start, index * d_model + channels.stop))
             for rows in blocks(batch, self.plan.fft_rows):
-                convolved = convolve_with_spectra(signal[rows, channels], spectrum, fft_length)
-                signal[rows, channels] = convolved
+                signal[rows, channels] = convolve(signal[rows, channels], spectra)
 
-    def _spectra(self, length: int) -> tuple[Callable[[slice], Tensor], int]:
-        """Return what gives the spectra of some channels, and the length of the transform."""
+    def _spectra_of(self, length: int) -> SpectraOf:
+        """Return what gives the spectra of some channels."""
         if self.plan.keep_spectra:
-            kept = self.mixer.spectrum_cache.get(self.mixer.filter_fn, length)
-            return kept.values.__getitem__, kept.fft_length
+            return self.mixer.spectrum_cache.get(self.mixer.filter_fn, length)
         self.mixer.spectrum_cache.clear()
         if self._maker is None:
             self._maker = SpectrumMaker(self.mixer.filter_fn, length)
-        return self._maker, self._maker.fft_length
+        return self._maker
 
 
 def blocks(total: int, step: int) -> Iterator[slice]:
