@@ -4,6 +4,7 @@ In: a target path. Out: the target, complete and on disk, or the target as it wa
 """
 
 import fcntl
+import glob
 import hashlib
 import os
 import secrets
@@ -36,6 +37,17 @@ def atomic_file(target: Path) -> Iterator[Path]:
         _sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_left_over(target: Path) -> None:
+    """Remove what :func:`atomic_file` left of ``target`` in processes that were killed.
+
+    For who holds the lock of ``target``.
+    """
+    temporary = f".*-*.tmp.{glob.escape(target.name)}"
+    for pattern in (temporary, f"{temporary}.new.*", f"{temporary}.spool*"):
+        for path in target.parent.glob(pattern):
+            path.unlink()
 
 
 @contextmanager

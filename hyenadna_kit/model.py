@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.backbone.suffixes import SuffixPlaces
 from hyenadna_kit.checkpoint import CONFIG_NAME, Checkpoint, check_tensors, save_checkpoint
 from hyenadna_kit.config import from_mapping, to_mapping
 from hyenadna_kit.heads.base import HeadConfig
@@ -80,6 +81,23 @@ class HyenaDNA(nn.Module):
         """
         hidden_states = self.backbone(input_ids, attention_mask)
         return HyenaDNAOutput(self.head(hidden_states, self.backbone.embedding_weight), hidden_states)
+
+    def forward_with_suffixes(
+        self,
+        input_ids: Integer[Tensor, "batch length"],
+        suffix_ids: Integer[Tensor, "suffixes suffix_length"],
+        places: SuffixPlaces,
+    ) -> tuple[HyenaDNAOutput, HyenaDNAOutput]:
+        """Run the model on sequences and on changed ends of them, without gradients.
+
+        See :meth:`~hyenadna_kit.backbone.backbone.Backbone.forward_with_suffixes`.
+        """
+        states = self.backbone.forward_with_suffixes(input_ids, suffix_ids, places)
+        with torch.no_grad():
+            whole, suffixes = (
+                HyenaDNAOutput(self.head(each, self.backbone.embedding_weight), each) for each in states
+            )
+        return whole, suffixes
 
     @property
     def context_length(self) -> int:

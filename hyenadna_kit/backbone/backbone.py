@@ -19,9 +19,11 @@ from hyenadna_kit.backbone.inference import normed, tiles
 from hyenadna_kit.backbone.memory import PassSize, plan_inference
 from hyenadna_kit.backbone.mixers.base import MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.backbone.suffixes import Suffixes, SuffixPlaces
 from hyenadna_kit.devices import available_memory
 
 _INITIALIZER_RANGE = 0.02
+_TILE_TOKENS = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +131,61 @@ class Backbone(nn.Module):
         output: Tensor = self.ln_f(residual.to(self.ln_f.weight.dtype))
         return output
 
-    def _infer(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+    def forward_with_suffixes(
+        self,
+        input_ids: Integer[Tensor, "batch length"],
+        suffix_ids: Integer[Tensor, "suffixes suffix_length"],
+        places: SuffixPlaces,
+    ) -> tuple[Float[Tensor, "batch length d_model"], Float[Tensor, "suffixes suffix_length d_model"]]:
+        """Return the hidden states of sequences and of changed ends of them, in eval mode.
+
+        A suffix gets the states that it would have behind all that lies before it in its sequence.
+        No gradients are kept.
+
+        Args:
+            input_ids: Token ids of the sequences.
+            suffix_ids: Token ids of the suffixes.
+            places: Where they branch off, at least ``suffix_context`` positions into a sequence.
+
+        Raises:
+            ValueError: The mixer cannot share prefixes, or a suffix begins too early or ends too late.
+        """
+        self._check_places(places, input_ids.shape[1])
+        with torch.no_grad():
+            suffixes = Suffixes(places, self._residual(suffix_ids))
+            return self._infer(input_ids, None, suffixes), self._final_norm_(suffixes.states)
+
+    def _check_places(self, places: SuffixPlaces, length: int) -> None:
+        mixer = self.config.mixer
+        if not mixer.shares_prefixes:
+            raise ValueError(f"{type(mixer).__name__} cannot compute the ends of sequences by themselves")
+        least, most = mixer.suffix_context, length - places.length
+        if len(places) and not (least <= places.starts.min() and places.starts.max() <= most):
+            raise ValueError(
+                f"suffixes of {places.length} positions must begin at {least} to {most}, "
+                f"got {int(places.starts.min())} to {int(places.starts.max())}"
+            )
+
+    def _infer(
+        self, input_ids: Tensor, attention_mask: Tensor | None, suffixes: Suffixes | None = None
+    ) -> Tensor:
         """Return the same without gradients: the residual stream is changed in place."""
         batch, length = input_ids.shape
         plans = plan_inference(self.config.pass_size(batch, length), self._room(input_ids.device))
-        embedded = self.embeddings(input_ids)
-        residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
+        residual = self._residual(input_ids)
         for block, plan in zip(self.blocks, plans, strict=True):
-            block.advance_(residual, attention_mask, plan)
-        for tile in tiles(batch, length, plans[0].tile_tokens):
+            block.advance_(residual, attention_mask, plan, suffixes)
+        return self._final_norm_(residual)
+
+    def _residual(self, input_ids: Tensor) -> Tensor:
+        """Return the residual stream as it begins."""
+        embedded: Tensor = self.embeddings(input_ids)
+        # The sum of many small steps needs more digits than bfloat16 has.
+        return embedded.to(torch.promote_types(embedded.dtype, torch.float32))
+
+    def _final_norm_(self, residual: Tensor) -> Tensor:
+        batch, length, _ = residual.shape
+        for tile in tiles(batch, length, _TILE_TOKENS):
             residual[tile.rows, tile.positions] = normed(self.ln_f, residual[tile.rows, tile.positions])
         return residual.to(self.ln_f.weight.dtype)
 

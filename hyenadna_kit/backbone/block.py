@@ -7,8 +7,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from hyenadna_kit.backbone.inference import InferencePlan, Linear, normed
+from hyenadna_kit.backbone.inference import InferencePlan, Linear, normed, tiles
 from hyenadna_kit.backbone.mixers.base import Mixer
+from hyenadna_kit.backbone.suffixes import Suffixes
 from hyenadna_kit.ops.linear_gelu import linear_gelu
 from hyenadna_kit.ops.mlp import mlp
 from hyenadna_kit.ops.precision import product_dtype
@@ -75,14 +76,30 @@ class Block(nn.Module):
         residual: Float[Tensor, "batch length d_model"],
         attention_mask: Bool[Tensor, "batch length"] | None,
         plan: InferencePlan,
+        suffixes: Suffixes | None = None,
     ) -> None:
-        """Take the residual stream through the block in place, without gradients or dropout."""
+        """Take the residual stream through the block in place, without gradients or dropout.
+
+        With ``suffixes`` their states go through it, too, and see the residual stream before them.
+        """
         dtype = product_dtype(self.mlp.fc1.weight)
         fc1, fc2 = Linear.of(self.mlp.fc1, dtype), Linear.of(self.mlp.fc2, dtype)
-        for tile in self.mixer.advance(residual, self.norm1, attention_mask, plan):
-            states = residual[tile.rows, tile.positions]
+
+        def transform_(states: Tensor) -> None:
+            """Add what the MLP makes of some states."""
             inner = normed(self.norm2, states).to(dtype)
             fc2.add_to_(states, linear_gelu(inner, *fc1))
+
+        mixing = None
+        if suffixes is not None:
+            mixing = self.mixer.mix_suffixes(suffixes, residual, self.norm1, plan)
+        for tile in self.mixer.advance(residual, self.norm1, attention_mask, plan, mixing):
+            transform_(residual[tile.rows, tile.positions])
+        if suffixes is not None and mixing is not None:
+            mixing.add_output_()
+            num_suffixes, length, _ = suffixes.states.shape
+            for tile in tiles(num_suffixes, length, plan.tile_tokens):
+                transform_(suffixes.states[tile.rows, tile.positions])
 
 
 def _norm(norm: nn.LayerNorm, residual: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from hyenadna_kit.scoring.score_vcf import ScoringReport
+    from hyenadna_kit.scoring.score_records import ScoringReport
 
 TOO_FEW_SCORED = 3
 """Exit status: all records are written, but more ALTs than --max_unscored have no score."""
@@ -15,9 +15,9 @@ TOO_FEW_SCORED = 3
 class ScoreOptions:
     """Score every ALT of a VCF or BCF by how much less, or more, likely it makes the sequence.
 
-    Every record comes out, in order, every byte as it was but for INFO: HK_DELTA_LL, HK_LLR, HK_NTOK,
-    HK_NFRAC and HK_STATUS, which says why an ALT has no score. Exit status 3 tells that all was
-    written but that too few ALTs could be scored.
+    Every record comes out, in order, every byte as it was but for INFO: HK_DELTA_LL, HK_LLR,
+    HK_ENTROPY, HK_L2, HK_COS, HK_NTOK, HK_NFRAC and HK_STATUS, which says why an ALT has no score. Exit
+    status 3 tells that all was written but that too few ALTs could be scored.
     """
 
     model: str
@@ -36,6 +36,11 @@ class ScoreOptions:
     """Fewest bases before a variant; default: half a window."""
     placement: Literal["grid", "centred"] = "grid"
     """Windows on a grid that variants share, or one centred on each variant."""
+    scores: tuple[str, ...] = ("delta_ll", "llr", "entropy", "l2", "cosine")
+    """Scores to write: some of delta_ll, llr, entropy, l2, cosine."""
+    engine: Literal["auto", "shared", "full"] = "auto"
+    """full: a pass for every window. shared: a pass for every window of the genome, and of the ALTs the
+    horizon alone, which gives the same scores. auto: shared where the model and the placement allow it."""
     strands: Literal["forward", "reverse", "both"] = "forward"
     """Strands that are read; both gives the mean."""
     batch_size: int = 16
@@ -67,7 +72,8 @@ def run(options: ScoreOptions) -> int:
     from hyenadna_kit.genome.interval import Strand
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.scoring.placement import Placement
-    from hyenadna_kit.scoring.score_vcf import ScoringRun, score_vcf
+    from hyenadna_kit.scoring.score_records import ScoringRun
+    from hyenadna_kit.scoring.score_vcf import score_vcf
     from hyenadna_kit.scoring.scorer import VariantScorer
 
     if not 0 <= options.max_unscored <= 1:
@@ -81,7 +87,14 @@ def run(options: ScoreOptions) -> int:
         kind=options.placement,
     )
     strands = {"forward": (Strand.FORWARD,), "reverse": (Strand.REVERSE,), "both": tuple(Strand)}
-    scorer = VariantScorer(model, placement, strands=strands[options.strands], batch_size=options.batch_size)
+    scorer = VariantScorer(
+        model,
+        placement,
+        strands=strands[options.strands],
+        batch_size=options.batch_size,
+        scores=options.scores,
+        engine=options.engine,
+    )
     with show_progress("records") as on_progress, computing(model, options.precision):
         scoring = ScoringRun(
             num_workers=options.workers,

@@ -93,8 +93,7 @@ def next_token_log_probs(
 
 def next_token_entropy(logits: Float[Tensor, "batch length vocab"]) -> Float[Tensor, "batch length"]:
     """Return the entropy in bits of what each position predicts."""
-    log_probs = _log_softmax(logits)
-    return -(log_probs.exp() * log_probs).sum(2) / math.log(2)
+    return torch.special.entr(_log_softmax(logits).exp()).sum(2) / math.log(2)
 
 
 def _log_softmax(logits: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from hyenadna_kit.genome.interval import Strand
 
 _DEFAULT_HORIZON = 512
 _SHORTEST_CENTRED = 3
+_WINDOWS_A_BLOCK = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,14 @@ class Placement:
     def stride(self) -> int:
         """Distance between neighbouring windows of the grid."""
         return self.window - self.min_left_context - self.horizon
+
+    def block(self, position: int) -> int:
+        """Return the number of the stretch of the genome whose variants may be computed together.
+
+        A stretch holds a few whole windows of the grid.
+        """
+        step = self.stride if self.kind == "grid" else self.window
+        return position // (_WINDOWS_A_BLOCK * step)
 
     def window_start(self, position: int, strand: Strand) -> int:
         """Return the first base of the window of a variant at ``position``, both along ``strand``.

@@ -1,33 +1,34 @@
-"""Score variants with full forward passes: every REF window once a batch, every ALT window once.
+"""Score variants: windows of both alleles through a model, readings to scores, strands to their mean.
 
-In: windows of tokens. Out: the scores of each variant, independent of what else is in the batch.
+In: variants, or windows that were prepared. Out: the scores of each variant, independent of what else
+is in the batch.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from collections.abc import Collection, Sequence
+from typing import Literal, NamedTuple
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.genome.variant import Variant
-from hyenadna_kit.heads.language_model import LanguageModelHead, next_token_log_probs
+from hyenadna_kit.heads.language_model import LanguageModelHead
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.model import HyenaDNA
 from hyenadna_kit.scoring.alleles import AlleleWindows
+from hyenadna_kit.scoring.engines import Engine, FullEngine, SharedEngine
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.prepare import Preparation, is_scorable
-from hyenadna_kit.scoring.scores import SCORES, HorizonLogProbs
+from hyenadna_kit.scoring.readings import AlleleReadings
+from hyenadna_kit.scoring.scores import SCORES
+
+EngineName = Literal["auto", "shared", "full"]
 
 
 class VariantScores(NamedTuple):
     """The scores of one variant."""
 
     values: dict[str, float | None]
-    """Every score of ``SCORES`` by name; None where it is not defined for the variant."""
+    """Every score that was asked for, by name; None where it is not defined for the variant."""
     num_tokens: int
     """Bases in each of the two sums of ``delta_ll``; the fewer of the two where both strands are read."""
     n_fraction: float
@@ -53,6 +54,8 @@ class VariantScorer:
         *,
         strands: tuple[Strand, ...] = (Strand.FORWARD,),
         batch_size: int = 16,
+        scores: Collection[str] = tuple(SCORES),
+        engine: EngineName = "auto",
     ) -> None:
         """Take a model and where its windows lie.
 
@@ -61,18 +64,25 @@ class VariantScorer:
             placement: Where the windows lie.
             strands: Strands that are read; the scores of two are averaged.
             batch_size: Windows that the model reads at a time.
+            scores: Names of ``SCORES``.
+            engine: ``full`` runs every window, ``shared`` every window of the genome and of the ALTs
+                the horizons alone; ``auto`` shares where model and placement allow it.
 
         Raises:
-            InputError: The model has no language-model head, or ``batch_size`` is less than 1.
+            InputError: The model has no language-model head, ``batch_size`` is less than 1, a score is
+                unknown or the engine cannot run.
         """
         if not isinstance(model.head, LanguageModelHead):
             raise InputError(f"scores need a language-model head, this model has {type(model.head).__name__}")
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
+        if not scores or not set(scores) <= set(SCORES):
+            raise InputError(f"scores must be some of {', '.join(SCORES)}, got {', '.join(scores) or 'none'}")
         self.model = model
         self.placement = placement
         self.strands = strands
-        self.batch_size = batch_size
+        self.scores = [name for name in SCORES if name in scores]
+        self.engine = _engine(engine, model, placement)(model, placement.horizon, batch_size)
 
     def score(self, genome: Genome, variants: Sequence[Variant]) -> list[VariantScores | None]:
         """Score variants whose REF is that of the genome, under the genome's contig names.
@@ -91,36 +101,33 @@ class VariantScorer:
     def score_windows(self, variants: Sequence[Sequence[AlleleWindows]]) -> list[VariantScores]:
         """Score variants whose windows, one entry a strand, were prepared with the same options."""
         flat = [windows for variant in variants for windows in variant]
-        pairs = iter(zip(flat, self._log_probs(flat), strict=True))
-        return [_mean_scores([next(pairs) for _ in variant]) for variant in variants]
+        pairs = iter(zip(flat, self.engine.read(flat), strict=True))
+        return [self._mean_scores([next(pairs) for _ in variant]) for variant in variants]
 
-    def _log_probs(self, flat: Sequence[AlleleWindows]) -> Iterator[HorizonLogProbs]:
-        """Yield the log-probabilities of every pair of windows over its horizon."""
-        references = {windows.key: windows.ref for windows in flat}
-        rows = self._forward([*references.values(), *(windows.alt for windows in flat)])
-        known = {key: next(rows) for key in references}
-        for windows, alt in zip(flat, rows, strict=True):
-            # The first log-probability of a window is that of its second base.
-            horizon = slice(windows.first - 1, windows.first - 1 + self.placement.horizon)
-            yield HorizonLogProbs(known[windows.key][horizon], alt[horizon])
-
-    def _forward(self, windows: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """Yield ``log p`` of all bases but the first of every window."""
-        device = next(self.model.parameters()).device
-        for first in range(0, len(windows), self.batch_size):
-            tokens = torch.from_numpy(np.stack(windows[first : first + self.batch_size])).to(device)
-            with torch.inference_mode():
-                logits = self.model(tokens).logits
-                log_probs = next_token_log_probs(logits[:, :-1], tokens[:, 1:])
-            yield from log_probs.float().cpu().numpy()
+    def _mean_scores(self, strands: Sequence[tuple[AlleleWindows, AlleleReadings]]) -> VariantScores:
+        return VariantScores(
+            values={name: _mean([SCORES[name].function(*each) for each in strands]) for name in self.scores},
+            num_tokens=min(int(windows.scored.sum()) for windows, _ in strands),
+            n_fraction=max(windows.n_fraction for windows, _ in strands),
+        )
 
 
-def _mean_scores(strands: Sequence[tuple[AlleleWindows, HorizonLogProbs]]) -> VariantScores:
-    return VariantScores(
-        values={name: _mean([score(*each) for each in strands]) for name, score in SCORES.items()},
-        num_tokens=min(int(windows.scored.sum()) for windows, _ in strands),
-        n_fraction=max(windows.n_fraction for windows, _ in strands),
-    )
+def _engine(name: EngineName, model: HyenaDNA, placement: Placement) -> type[Engine]:
+    reason = _why_not_shared(model, placement)
+    if name == "shared" and reason:
+        raise InputError(f"engine shared cannot run: {reason}; take engine full")
+    return FullEngine if name == "full" or reason else SharedEngine
+
+
+def _why_not_shared(model: HyenaDNA, placement: Placement) -> str | None:
+    mixer = model.config.backbone.mixer
+    if not mixer.shares_prefixes:
+        return f"{type(mixer).__name__} is not causal, or has no suffixes"
+    if placement.kind != "grid":
+        return "centred windows are not shared"
+    if placement.min_left_context < mixer.suffix_context:
+        return f"min_left_context must be at least {mixer.suffix_context}, got {placement.min_left_context}"
+    return None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -136,18 +136,18 @@ def test_scored_file_and_a_summary(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ([], "window=32,horizon=8,min_left_context=16,placement=grid,strands=forward"),
+        ([], "window=32,horizon=8,min_left_context=16,placement=grid,strands=forward,engine=shared"),
         (
             ["--window", "16", "--strands", "reverse"],
-            "window=16,horizon=4,min_left_context=8,placement=grid,strands=reverse",
+            "window=16,horizon=4,min_left_context=8,placement=grid,strands=reverse,engine=shared",
         ),
         (
             ["--window", "20", "--horizon", "3", "--min_left_context", "5", "--strands", "both"],
-            "window=20,horizon=3,min_left_context=5,placement=grid,strands=both",
+            "window=20,horizon=3,min_left_context=5,placement=grid,strands=both,engine=shared",
         ),
         (
             ["--placement", "centred"],
-            "window=32,horizon=8,min_left_context=16,placement=centred,strands=forward",
+            "window=32,horizon=8,min_left_context=16,placement=centred,strands=forward,engine=full",
         ),
     ],
     ids=["defaults", "shorter", "all", "centred"],
@@ -316,8 +316,8 @@ def test_truncated_input_is_one_line_and_leaves_an_older_output(folder):
 
 
 def start_long(folder):
-    """Start scoring 32,000 records with one process beside; return when some are written."""
-    vcf = folder.write(SNVS * 200)
+    """Start scoring 9,600 records with one process beside; return when some are written."""
+    vcf = folder.write(SNVS * 60)
     process = subprocess.Popen(
         [*COMMAND, *folder.words(vcf, "--workers", "1")],
         env=ENVIRONMENT,
@@ -355,7 +355,7 @@ def children(pid):
 
 
 @pytest.mark.kill
-def test_killed_run_leaves_nothing_under_the_final_name_and_no_process(folder):
+def test_killed_run_leaves_no_process_and_a_journal_that_the_next_one_finishes(folder):
     process = start_long(folder)
     others = children(process.pid)
     assert others
@@ -364,14 +364,26 @@ def test_killed_run_leaves_nothing_under_the_final_name_and_no_process(folder):
     wait_for(lambda: not others & processes().keys())
     process.stderr.close()
     assert not folder.out.exists()
-    assert folder.run(folder.write(SNVS)) == 0
-    assert len(records(folder.out.read_text())) == len(SNVS)
+    vcf, whole = folder.path / "in.vcf", folder.path / "whole.vcf"
+    assert folder.run(vcf) == 0
+    assert folder.run(vcf, out=whole) == 0
+    assert folder.out.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in folder.path.iterdir()) == [
+        "genome.fa",
+        "in.vcf",
+        "out.vcf",
+        "whole.vcf",
+    ]
 
 
 @pytest.mark.kill
-def test_interrupted_run_says_so_in_one_line_and_leaves_nothing(folder):
+def test_interrupted_run_says_so_in_one_line_and_leaves_its_journal(folder):
     process = start_long(folder)
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=60)[1] == b"hyenadna-kit: interrupted\n"
     assert process.returncode == 130
-    assert sorted(path.name for path in folder.path.iterdir()) == ["genome.fa", "in.vcf"]
+    assert sorted(path.name for path in folder.path.iterdir()) == [
+        "genome.fa",
+        "in.vcf",
+        "out.vcf.journal",
+    ]

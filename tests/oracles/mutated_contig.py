@@ -38,6 +38,9 @@ class Scores(NamedTuple):
 
     delta_ll: float
     llr: float | None
+    entropy: float
+    l2: float
+    cosine: float
     num_tokens: int
 
 
@@ -121,12 +124,18 @@ def scores(model, contig, mutated, layout, strand=FORWARD):
     """Score one change with two forward passes of its own and sums in float64."""
     pair = windows(contig, mutated, layout, strand)
     offsets = counted_offsets(pair, layout.horizon)
-    ref, alt = (base_log_probs(model, sequence) for sequence in (pair.ref, pair.alt))
+    (ref, ref_bits, ref_states), (alt, _, alt_states) = (
+        reading(model, sequence) for sequence in (pair.ref, pair.alt)
+    )
+    ref_mean, alt_mean = (states[offsets].mean(0) for states in (ref_states, alt_states))
     substituted = pair.num_removed == pair.num_inserted <= layout.horizon
     allele = range(pair.first, pair.first + pair.num_removed)
     return Scores(
         delta_ll=math.fsum(alt[i] - ref[i] for i in offsets),
         llr=math.fsum(alt[i] - ref[i] for i in allele) if substituted else None,
+        entropy=ref_bits[pair.first],
+        l2=math.dist(ref_mean, alt_mean),
+        cosine=1 - torch.cosine_similarity(ref_mean, alt_mean, dim=0).item(),
         num_tokens=len(offsets),
     )
 
@@ -134,17 +143,18 @@ def scores(model, contig, mutated, layout, strand=FORWARD):
 def mean_scores(model, contig, mutated, layout, strands):
     """Score one change on several strands."""
     each = [scores(model, contig, mutated, layout, strand) for strand in strands]
-    return Scores(
-        delta_ll=sum(found.delta_ll for found in each) / len(each),
-        llr=None if each[0].llr is None else sum(found.llr for found in each) / len(each),
-        num_tokens=min(found.num_tokens for found in each),
-    )
+    columns = zip(*each, strict=True)
+    *values, tokens = ([value for value in column if value is not None] for column in columns)
+    means = [sum(column) / len(column) if column else None for column in values]
+    return Scores(*means, min(tokens))
 
 
-def base_log_probs(model, sequence):
-    """Return ``log p`` of every base in float64, given those before it; NaN for the first."""
+def reading(model, sequence):
+    """Return of every base ``log p`` and the bits of its prediction (NaN for the first), and its states."""
     ids = token_ids(sequence)
     with torch.inference_mode():
-        logits = model(torch.tensor([ids])).logits[0].double()
-    normalized = logits.log_softmax(1).tolist()
-    return [math.nan] + [row[token] for row, token in zip(normalized, ids[1:], strict=False)]
+        output = model(torch.tensor([ids]))
+    normalized = output.logits[0].double().log_softmax(1)
+    bits = -(normalized.exp() * normalized).nan_to_num(0).sum(1) / math.log(2)
+    log_probs = [row[token] for row, token in zip(normalized.tolist(), ids[1:], strict=False)]
+    return [math.nan, *log_probs], [math.nan, *bits.tolist()], output.last_hidden_state[0].double()

@@ -14,7 +14,7 @@ from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig, HyenaDNAOutput
 CONFIG = HyenaDNAConfig(
     backbone=BackboneConfig(
         d_model=16,
-        num_layers=1,
+        num_layers=2,
         d_inner=16,
         context_length=64,
         mixer=HyenaConfig(filter=FilterConfig(filter_order=8)),
@@ -75,6 +75,15 @@ class Unigram(HyenaDNA):
         has_n = (input_ids == 11).any(1)[:, None, None]
         logits = self.row + torch.where(has_n, self.answer_to_n, 0.0) * torch.ones(batch, length, 1)
         return HyenaDNAOutput(logits, torch.zeros(batch, length, 16))
+
+    def forward_with_suffixes(self, input_ids, suffix_ids, places):
+        """Return the same for windows and for suffixes, which hold N where their whole window does."""
+        changed = input_ids[places.rows].clone()
+        for window, start, suffix in zip(changed, places.starts, suffix_ids, strict=True):
+            window[start : start + places.length] = suffix
+        length = suffix_ids.shape[1]
+        output = self.forward(changed)
+        return self.forward(input_ids), HyenaDNAOutput(*(each[:, :length] for each in output))
 
 
 def random_model(seed):

@@ -12,14 +12,18 @@ import pytest
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.scoring.placement import Placement
-from hyenadna_kit.scoring.score_vcf import ScoringRun, score_vcf
+from hyenadna_kit.scoring.score_records import ScoringRun
+from hyenadna_kit.scoring.score_vcf import score_vcf
 from hyenadna_kit.scoring.scorer import VariantScorer
 from tests.oracles import mutated_contig as oracle
 from tests.oracles.vcf import records_by_htslib, without_info, write_bcf, write_bgzip
 
 FORWARD, REVERSE = Strand
 GRID = Placement(window=32, horizon=8, min_left_context=16)
-FIELDS = ("HK_DELTA_LL", "HK_LLR", "HK_NTOK", "HK_NFRAC", "HK_STATUS")
+FIELDS = (
+    *("HK_DELTA_LL", "HK_LLR", "HK_ENTROPY", "HK_L2", "HK_COS"),
+    *("HK_NTOK", "HK_NFRAC", "HK_STATUS"),
+)
 
 _RNG = random.Random(11)
 CONTIGS = {
@@ -374,32 +378,35 @@ def test_header_declares_the_fields_and_tells_where_values_come_from(model, geno
     ours = header.removeprefix(HEADER).splitlines()
     declared = [
         re.fullmatch(r'##INFO=<ID=(\w+),Number=(.),Type=(\w+),Description="[^"]+">', line)
-        for line in ours[:5]
+        for line in ours[:8]
     ]
     assert [match.groups() for match in declared] == [
         ("HK_DELTA_LL", "A", "Float"),
         ("HK_LLR", "A", "Float"),
+        ("HK_ENTROPY", "A", "Float"),
+        ("HK_L2", "A", "Float"),
+        ("HK_COS", "A", "Float"),
         ("HK_NTOK", "A", "Integer"),
         ("HK_NFRAC", "A", "Float"),
         ("HK_STATUS", ".", "String"),
     ]
-    assert [line.partition("=")[0] for line in ours[5:]] == [
+    assert [line.partition("=")[0] for line in ours[8:]] == [
         "##hyenadna_kit_version",
         "##hyenadna_kit_model_sha256",
         "##hyenadna_kit_genome_sha256",
         "##hyenadna_kit_scorer",
         "##hyenadna_kit_device",
     ]
-    assert ours[6:] == [
+    assert ours[9:] == [
         f"##hyenadna_kit_model_sha256={model.fingerprint()}",
         f"##hyenadna_kit_genome_sha256={genome.fingerprint}",
-        "##hyenadna_kit_scorer=<window=31,horizon=7,min_left_context=9,placement=centred,strands=both>",
-        "##hyenadna_kit_device=<device=cpu,dtype=float32>",
+        "##hyenadna_kit_scorer=<window=31,horizon=7,min_left_context=9,placement=centred,strands=both,engine=full>",
+        "##hyenadna_kit_device=<device=cpu,dtype=float32,products=float32>",
     ]
     with pysam.VariantFile(str(tmp_path / "out.vcf")) as handle:
         assert all(line in str(handle.header) for line in ours)
         numbers_declared = [handle.header.info[name].number for name in FIELDS]
-    assert numbers_declared == ["A", "A", "A", "A", "."]
+    assert numbers_declared == [*"AAAAAAA", "."]
 
 
 def test_scoring_a_scored_file_gives_the_same_file(scorer, genome, tmp_path):

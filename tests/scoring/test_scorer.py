@@ -15,6 +15,7 @@ from hyenadna_kit.heads.base import Head
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.prepare import Preparation
 from hyenadna_kit.scoring.scorer import VariantScorer
+from hyenadna_kit.scoring.scores import SCORES
 from hyenadna_kit.scoring.status import Site
 from tests.oracles import mutated_contig as oracle
 
@@ -30,6 +31,9 @@ CONTIGS = {
     "repeats": "ACGTTGCATCA" + "CAG" * 12 + "TTTTTTT" + "GATTACA" * 5 + "CA" * 12 + "GGATCCTA",
     "gaps": "".join(_RNG.choices("ACGT", k=60)) + "N" * 12 + "".join(_RNG.choices("ACGT", k=50)) + "N" * 20,
 }
+
+
+engines = pytest.mark.parametrize("engine", ["full", "shared"])
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +71,19 @@ def assert_close(found, expected, tolerance):
         assert found is None
         return
     assert found.num_tokens == expected.num_tokens
-    for name in ("delta_ll", "llr"):
+    for name in SCORES:
         value, wanted = found.values[name], getattr(expected, name)
         assert (value is None) == (wanted is None)
         assert value is None or value == pytest.approx(wanted, rel=0, abs=tolerance)
 
 
 @pytest.mark.parametrize("strands", [(FORWARD,), (REVERSE,), BOTH], ids=["forward", "reverse", "both"])
-@pytest.mark.parametrize("placement", [GRID, CENTRED], ids=["grid", "centred"])
-def test_scores_are_those_of_two_forward_passes(genome, model, placement, strands):
+@pytest.mark.parametrize(
+    ("placement", "engine"), [(GRID, "full"), (GRID, "shared"), (CENTRED, "full")], ids=str
+)
+def test_scores_are_those_of_two_forward_passes(genome, model, placement, engine, strands):
     variants = draw_variants(80)
-    scores = VariantScorer(model, placement, strands=strands).score(genome, variants)
+    scores = VariantScorer(model, placement, strands=strands, engine=engine).score(genome, variants)
     expected = [expected_scores(model, variant, placement, strands) for variant in variants]
     for found, wanted in zip(scores, expected, strict=True):
         assert_close(found, wanted, 1e-5)
@@ -87,16 +93,26 @@ def test_scores_are_those_of_two_forward_passes(genome, model, placement, strand
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
-def test_scores_do_not_depend_on_the_batch_size(genome, model, batch_size):
+@engines
+def test_scores_do_not_depend_on_the_batch_size(genome, model, engine, batch_size):
     variants = draw_variants(70)
-    expected = VariantScorer(model, GRID, strands=BOTH, batch_size=16).score(genome, variants)
-    found = VariantScorer(model, GRID, strands=BOTH, batch_size=batch_size).score(genome, variants)
-    assert_same(found, expected)
+    expected = VariantScorer(model, GRID, strands=BOTH, engine=engine).score(genome, variants)
+    scorer = VariantScorer(model, GRID, strands=BOTH, batch_size=batch_size, engine=engine)
+    assert_same(scorer.score(genome, variants), expected)
 
 
-def test_scores_do_not_depend_on_the_other_variants(genome, model):
+def test_more_variants_than_go_through_the_model_together_score_the_same(genome, model, monkeypatch):
+    bases = CONTIGS["plain"]
+    variants = [Variant("plain", p, bases[p], alt) for p in range(80, 100) for alt in "ACGT"]
+    expected = VariantScorer(model, GRID, engine="shared").score(genome, variants)
+    monkeypatch.setattr("hyenadna_kit.scoring.engines._SUFFIX_TOKENS", 7 * GRID.horizon)
+    assert_same(VariantScorer(model, GRID, engine="shared").score(genome, variants), expected)
+
+
+@engines
+def test_scores_do_not_depend_on_the_other_variants(genome, model, engine):
     variants = draw_variants(70)
-    scorer = VariantScorer(model, GRID, strands=BOTH)
+    scorer = VariantScorer(model, GRID, strands=BOTH, engine=engine)
     together = scorer.score(genome, variants)
     shuffled = random.Random(5).sample(range(70), 70)
     back = dict(zip(shuffled, scorer.score(genome, [variants[i] for i in shuffled]), strict=True))
@@ -156,7 +172,9 @@ def test_every_spelling_has_one_score_and_one_status(genome, model, position, re
 def test_identical_alleles_score_0(genome, model, placement):
     variants = [Variant("plain", 50, CONTIGS["plain"][50:53], CONTIGS["plain"][50:53].lower())]
     (found,) = VariantScorer(model, placement, strands=BOTH).score(genome, variants)
-    assert found.values == {"delta_ll": 0.0, "llr": 0.0}
+    entropy = found.values.pop("entropy")
+    assert found.values == {"delta_ll": 0.0, "llr": 0.0, "l2": 0.0, "cosine": 0.0}
+    assert 0 < entropy < 4
 
 
 @pytest.mark.parametrize("strands", [(FORWARD,), (REVERSE,)], ids=["forward", "reverse"])
@@ -206,6 +224,7 @@ LOG_PROBS = [-1.0, -2.0, -4.0, -8.0, -1024.0]
 """What a base and N cost a model that knows no more: one N in a sum would outweigh everything."""
 
 
+@engines
 @pytest.mark.parametrize("strand", Strand)
 @pytest.mark.parametrize(
     ("contig", "variant", "delta", "num_tokens"),
@@ -221,11 +240,12 @@ LOG_PROBS = [-1.0, -2.0, -4.0, -8.0, -1024.0]
     ids=["first", "last", "near the end", "insertion near the end", "before N", "around N", "after N"],
 )
 def test_n_in_the_contig_and_beyond_it_is_never_summed(
-    write_genome, make_unigram, contig, variant, delta, num_tokens, strand
+    write_genome, make_unigram, contig, variant, delta, num_tokens, strand, engine
 ):
     variant = Variant(*variant)
     genome = write_genome({"c": contig})
-    (found,) = VariantScorer(make_unigram(LOG_PROBS), GRID, strands=(strand,)).score(genome, [variant])
+    scorer = VariantScorer(make_unigram(LOG_PROBS), GRID, strands=(strand,), engine=engine)
+    (found,) = scorer.score(genome, [variant])
     after = oracle.mutate(contig, variant.position, variant.ref, variant.alt)
     pair = oracle.windows(contig, after, GRID, strand.value)
     offsets = oracle.counted_offsets(pair, GRID.horizon)
@@ -244,9 +264,10 @@ def test_two_strands_are_averaged_and_the_fewer_bases_told(write_genome, make_un
     model = make_unigram(LOG_PROBS)
     # C>A at the base before the last two: forward A-C = 1; reverse T-G = -8+4, then Gs alike.
     variant = Variant("c", 37, "C", "A")
-    (forward,) = VariantScorer(model, GRID).score(genome, [variant])
-    (reverse,) = VariantScorer(model, GRID, strands=(REVERSE,)).score(genome, [variant])
-    (both,) = VariantScorer(model, GRID, strands=BOTH).score(genome, [variant])
+    forward, reverse, both = (
+        VariantScorer(model, GRID, strands=strands, scores=["llr", "delta_ll"]).score(genome, [variant])[0]
+        for strands in ((FORWARD,), (REVERSE,), BOTH)
+    )
     assert forward.values == pytest.approx({"delta_ll": 1.0, "llr": 1.0}, abs=1e-4)
     assert reverse.values == pytest.approx({"delta_ll": -4.0, "llr": -4.0}, abs=1e-4)
     assert both.values == pytest.approx({"delta_ll": -1.5, "llr": -1.5}, abs=1e-4)
@@ -270,7 +291,8 @@ def test_nothing_to_sum_over_is_no_score(write_genome, model):
     assert_same(mixed[1::2], scorer.score(genome, [kept]) * 2)
 
 
-def test_nan_of_one_window_stays_in_its_own_score(write_genome, make_unigram):
+@engines
+def test_nan_of_one_window_stays_in_its_own_score(write_genome, make_unigram, engine):
     genome = write_genome({"c": "ACGT" * 30})
     model = make_unigram(LOG_PROBS, answer_to_n=torch.nan)
     positions = (1, 60, 2, 64, 118)
@@ -278,7 +300,7 @@ def test_nan_of_one_window_stays_in_its_own_score(write_genome, make_unigram):
         Variant("c", position, "ACGT"[position % 4], "T" if position % 4 != 3 else "A")
         for position in positions
     ]
-    scores = VariantScorer(model, GRID, batch_size=2).score(genome, variants)
+    scores = VariantScorer(model, GRID, batch_size=2, engine=engine).score(genome, variants)
     assert [score.is_finite for score in scores] == [False, True, False, True, False]
 
 
@@ -317,5 +339,32 @@ def test_every_ref_window_is_read_once_a_call(genome, make_unigram):
         for position, alt in itertools.product(range(80, 89), "ACGT")
         if alt != bases[position]
     ]
-    VariantScorer(model, GRID).score(genome, variants)
+    VariantScorer(model, GRID, engine="full").score(genome, variants)
     assert len(seen) == 2 + len(variants)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [((), "got none"), (["llr", "sad"], "must be some of delta_ll, llr, entropy, l2, cosine, got llr, sad")],
+)
+def test_unknown_scores_are_refused(model, scores, message):
+    with pytest.raises(InputError, match=message):
+        VariantScorer(model, GRID, scores=scores)
+
+
+@pytest.mark.parametrize(
+    ("placement", "message"),
+    [
+        (CENTRED, "engine shared cannot run: centred windows are not shared; take engine full"),
+        (
+            Placement(window=32, horizon=8, min_left_context=1),
+            "engine shared cannot run: min_left_context must be at least 2, got 1",
+        ),
+    ],
+)
+def test_engine_that_cannot_run_says_why_and_auto_takes_the_other(genome, model, placement, message):
+    with pytest.raises(InputError, match=message):
+        VariantScorer(model, placement, engine="shared")
+    variants = draw_variants(10)
+    expected = VariantScorer(model, placement, engine="full").score(genome, variants)
+    assert_same(VariantScorer(model, placement).score(genome, variants), expected)

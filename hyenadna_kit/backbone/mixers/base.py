@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.inference import InferencePlan, Tile, normed, tiles
+from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.config import ModuleConfig
 
 
@@ -40,14 +41,30 @@ class Mixer(nn.Module):
         norm: nn.LayerNorm,
         attention_mask: Bool[Tensor, "batch length"] | None,
         plan: InferencePlan,
+        suffixes: SuffixMixing | None = None,
     ) -> Iterator[Tile]:
         """Add the mixed states of the normed residual to it in place; yield every finished tile.
 
         For use without gradients. A mixer that can do with less memory than this gives its own.
+        ``suffixes`` is what :meth:`mix_suffixes` returned.
         """
+        assert suffixes is None
         residual += self(normed(norm, residual), attention_mask)
         batch, length, _ = residual.shape
         yield from tiles(batch, length, plan.tile_tokens)
+
+    def mix_suffixes(
+        self,
+        suffixes: Suffixes,
+        residual: Float[Tensor, "batch length d_model"],
+        norm: nn.LayerNorm,
+        plan: InferencePlan,
+    ) -> SuffixMixing:
+        """Begin a pass over suffixes, before the residual of their sequences goes through the mixer.
+
+        For mixers whose configuration says ``shares_prefixes``.
+        """
+        raise NotImplementedError
 
 
 class MixerConfig(ModuleConfig):
@@ -57,6 +74,16 @@ class MixerConfig(ModuleConfig):
     def causal(self) -> bool:
         """Whether a position depends on itself and those before it alone."""
         return True
+
+    @property
+    def shares_prefixes(self) -> bool:
+        """Whether the mixer can compute changed ends of a sequence beside it."""
+        return False
+
+    @property
+    def suffix_context(self) -> int:
+        """Fewest positions that must lie before such an end."""
+        return 0
 
     def build(self, size: MixerSize) -> Mixer:
         """Return a mixer of the given size."""

@@ -22,10 +22,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.filters import FilterConfig, ImplicitFilter
-from hyenadna_kit.backbone.inference import InferencePlan, Tile
+from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjection, Tile
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumCache
 from hyenadna_kit.backbone.mixers.hyena_inference import HyenaInference
+from hyenadna_kit.backbone.mixers.hyena_suffixes import HyenaSuffixes
+from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.ops.backends import AUTO
 from hyenadna_kit.ops.gated_short_conv import gated_short_conv
 from hyenadna_kit.ops.long_conv import long_conv
@@ -61,6 +63,16 @@ class HyenaConfig(MixerConfig):
         """Whether the long filters reach upstream only."""
         return not self.bidirectional
 
+    @property
+    def shares_prefixes(self) -> bool:
+        """Whether it is causal."""
+        return self.causal
+
+    @property
+    def suffix_context(self) -> int:
+        """What the short convolution looks back."""
+        return self.short_filter_order - 1
+
     def build(self, size: MixerSize) -> "HyenaMixer":
         """Return the operator."""
         return HyenaMixer(self, size)
@@ -95,6 +107,7 @@ class HyenaMixer(Mixer):
         )
         self.dropout = nn.Dropout(config.dropout)
         self.spectrum_cache = SpectrumCache()
+        self.suffix_spectrum_cache = SpectrumCache()
 
     def forward(
         self,
@@ -135,9 +148,34 @@ class HyenaMixer(Mixer):
         norm: nn.LayerNorm,
         attention_mask: Bool[Tensor, "batch length"] | None,
         plan: InferencePlan,
+        suffixes: SuffixMixing | None = None,
     ) -> Iterator[Tile]:
         """Add the mixed states in place, with one tensor of the residual's size beside it."""
-        return HyenaInference(self, norm, residual, attention_mask, plan).advance()
+        return HyenaInference(self, norm, residual, attention_mask, plan, suffixes).advance()
+
+    def mix_suffixes(
+        self,
+        suffixes: Suffixes,
+        residual: Float[Tensor, "batch length d_model"],
+        norm: nn.LayerNorm,
+        plan: InferencePlan,
+    ) -> SuffixMixing:
+        """Return the pass over suffixes that goes with :meth:`advance`."""
+        return HyenaSuffixes(self, norm, suffixes, residual, plan.tile_tokens)
+
+    def short_projection(self, first: int, count: int, dtype: torch.dtype) -> ShortProjection:
+        """Return some projections with the short convolution behind them.
+
+        Args:
+            first: The first of them; x_0 is 0.
+            count: How many.
+            dtype: Number format of the products.
+        """
+        rows = slice(first * self.d_model, (first + count) * self.d_model)
+        short = self.short_filter
+        wide = torch.promote_types(short.weight.dtype, torch.float32)
+        layer = Linear.of(self.in_proj, dtype, rows)
+        return ShortProjection(layer, short.weight[rows, 0].to(wide), short.bias[rows].to(wide))
 
     def _project(
         self, hidden_states: Float[Tensor, "batch length d_model"]

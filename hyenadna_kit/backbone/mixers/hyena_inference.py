@@ -7,15 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from hyenadna_kit.backbone.inference import (
-    InferencePlan,
-    Linear,
-    ShortProjection,
-    Tile,
-    normed,
-    tiles,
-)
+from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjection, Tile, normed, tiles
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectraOf, SpectrumMaker, convolve
+from hyenadna_kit.backbone.suffixes import SuffixMixing
 from hyenadna_kit.ops.precision import product_dtype
 
 if TYPE_CHECKING:
@@ -32,12 +26,14 @@ class HyenaInference:
         residual: Float[Tensor, "batch length d_model"],
         mask: Bool[Tensor, "batch length"] | None,
         plan: InferencePlan,
+        suffixes: SuffixMixing | None = None,
     ) -> None:
         self.mixer = mixer
         self.norm = norm
         self.residual = residual
         self.mask = mask
         self.plan = plan
+        self.suffixes = suffixes
         self.dtype = product_dtype(mixer.in_proj.weight)
         self._maker: SpectrumMaker | None = None
 
@@ -46,7 +42,11 @@ class HyenaInference:
         order = self.mixer.config.order
         signal = self._first_product()
         for index in range(order - 1):
+            if self.suffixes is not None:
+                self.suffixes.see_input(signal)
             self._convolve(signal, index)
+            if self.suffixes is not None:
+                self.suffixes.see_output(signal, index)
             if index < order - 2:
                 gate = self._projection(order - 2 - index)
                 for tile in self._tiles():
@@ -65,12 +65,7 @@ class HyenaInference:
         return normed(self.norm, self.residual[tile.rows, tile.positions])
 
     def _projection(self, first: int, count: int = 1) -> ShortProjection:
-        """Return projections ``first`` .. ``first + count - 1`` after the short convolution."""
-        d_model, short = self.mixer.d_model, self.mixer.short_filter
-        rows = slice(first * d_model, (first + count) * d_model)
-        layer = Linear.of(self.mixer.in_proj, self.dtype, rows)
-        dtype = torch.promote_types(short.weight.dtype, torch.float32)
-        return ShortProjection(layer, short.weight[rows, 0].to(dtype), short.bias[rows].to(dtype))
+        return self.mixer.short_projection(first, count, self.dtype)
 
     def _first_product(self) -> Float[Tensor, "batch d_model length"]:
         """Return v . x_{N-1}, channels as rows."""

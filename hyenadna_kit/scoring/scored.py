@@ -1,0 +1,22 @@
+"""What became of one ALT: plain values, as they are written down."""
+
+from typing import NamedTuple
+
+from hyenadna_kit.scoring.scorer import VariantScores
+from hyenadna_kit.scoring.scores import SCORES
+
+
+class ScoredAllele(NamedTuple):
+    """What became of one ALT."""
+
+    status: str
+    """Its status, or several joined by ``|``."""
+    scores: VariantScores | None
+    """Its scores from the genome's allele to the other; None where there are none."""
+    sign: int
+    """-1 where the record names the genome's allele as ALT."""
+
+    def value(self, name: str) -> float | None:
+        """Return a score of ALT over REF as the record has them; None where there is none."""
+        value = self.scores.values[name] if self.scores else None
+        return value if value is None or not SCORES[name].is_signed else self.sign * value
