@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from hyenadna_kit.io.genome import Genome
     from hyenadna_kit.scoring.score_records import ScoringReport
+    from hyenadna_kit.scoring.scorer import VariantScorer
 
 TOO_FEW_SCORED = 3
 """Exit status: all records are written, but more ALTs than --max_unscored have no score."""
@@ -57,6 +59,8 @@ class ScoreOptions:
     """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
     max_memory: str | None = None
     """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
+    dry_run: bool = False
+    """Say how many variants, windows, seconds and bytes it would take, and write nothing."""
 
 
 def run(options: ScoreOptions) -> int:
@@ -95,6 +99,9 @@ def run(options: ScoreOptions) -> int:
         scores=options.scores,
         engine=options.engine,
     )
+    if options.dry_run:
+        with computing(model, options.precision):
+            return _tell(scorer, genome, options)
     with show_progress("records") as on_progress, computing(model, options.precision):
         scoring = ScoringRun(
             num_workers=options.workers,
@@ -107,6 +114,30 @@ def run(options: ScoreOptions) -> int:
         return 0
     print(_complaint(report, options), file=sys.stderr)
     return TOO_FEW_SCORED
+
+
+def _tell(scorer: "VariantScorer", genome: "Genome", options: ScoreOptions) -> int:
+    """Print what the job would take, a line a fact."""
+    from hyenadna_kit.backbone.memory import in_words
+    from hyenadna_kit.io.vcf import read_variants
+    from hyenadna_kit.scoring.dry_run import dry_run
+    from hyenadna_kit.scoring.score_records import ScoringRun
+
+    run = ScoringRun(on_ref_mismatch=options.on_ref_mismatch)
+    with read_variants(options.vcf) as reader:
+        found = dry_run(scorer, genome, reader, run, source=reader.name)
+    work = found.work
+    facts = {
+        "records": f"{work.num_records:,}",
+        "ALTs": f"{work.num_alts:,}, of which {work.num_scorable:,} can be scored",
+        "windows": f"{work.num_windows:,} of {scorer.placement.window:,} bp, engine {scorer.engine.name}",
+        "tokens through the model": f"{work.num_tokens:,}",
+        "time (extrapolated)": "none can be scored" if found.seconds is None else f"{found.seconds:,.0f} s",
+        "added to the records (estimate)": in_words(found.added_bytes),
+    }
+    for name, fact in facts.items():
+        print(f"{name:<32}  {fact}")
+    return 0
 
 
 def _complaint(report: "ScoringReport", options: ScoreOptions) -> str:

@@ -159,6 +159,16 @@ def test_options_reach_the_header(folder, words, line):
         assert f"##hyenadna_kit_scorer=<{line}>\n" in str(handle.header)
 
 
+def test_dry_run_tells_what_it_would_take_and_writes_nothing(folder, capsys):
+    before = {folder.genome.name, "in.vcf"}
+    assert folder.run(folder.write([*SNVS, record(9, alt="<DEL>")]), "--dry_run") == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^ALTs +161, of which 160 can be scored$", out, re.MULTILINE)
+    assert re.search(r"^windows +\d+ of 32 bp, engine shared$", out, re.MULTILINE)
+    assert re.search(r"^time \(extrapolated\) +\d+ s$", out, re.MULTILINE)
+    assert {path.name for path in folder.path.iterdir()} == before
+
+
 def test_batches_and_processes_change_nothing(folder):
     vcf = folder.write(SNVS)
     assert folder.run(vcf, "--strands", "both") == 0
