@@ -1,4 +1,4 @@
-.PHONY: check lint test format fuzz mutants
+.PHONY: check lint test format fuzz mutants nightly
 
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(patsubst tests/fuzz/target_%.py,%,$(wildcard tests/fuzz/target_*.py))
@@ -25,3 +25,7 @@ mutants:
 # Every parser for FUZZ_SECONDS, guided by coverage; needs the fuzz extra. Without it `make test` fuzzes with Hypothesis.
 fuzz:
 	for format in $(FUZZ_TARGETS); do python -m tests.fuzz.run_atheris $$format $(FUZZ_SECONDS) || exit 1; done
+
+# 10,000 variant files and 100,000 variants that are made up; minutes.
+nightly:
+	HYENADNA_KIT_EXAMPLES=10000 pytest -n auto tests/scoring/test_any_vcf.py
