@@ -59,6 +59,14 @@ class ScoreOptions:
     """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
     max_memory: str | None = None
     """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
+    background: str | None = None
+    """Score on a haplotype instead of the reference: a phased VCF or BCF whose variants surround each one."""
+    sample: str | None = None
+    """Whose genotypes of the background; the only sample of a file needs no name."""
+    haplotype: Literal[1, 2] = 1
+    """Which of the two alleles of a genotype of the background."""
+    unphased: Literal["refuse", "reference", "alternative"] = "refuse"
+    """A heterozygous genotype of the background without phase: stop, keep the reference, or take its ALT."""
     dry_run: bool = False
     """Say how many variants, windows, seconds and bytes it would take, and write nothing."""
 
@@ -74,7 +82,6 @@ def run(options: ScoreOptions) -> int:
     from hyenadna_kit.commands.progress import show_progress
     from hyenadna_kit.errors import InputError
     from hyenadna_kit.genome.interval import Strand
-    from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.scoring.placement import Placement
     from hyenadna_kit.scoring.score_records import ScoringRun
     from hyenadna_kit.scoring.score_vcf import score_vcf
@@ -82,7 +89,7 @@ def run(options: ScoreOptions) -> int:
 
     if not 0 <= options.max_unscored <= 1:
         raise InputError(f"--max_unscored is a share between 0 and 1, got {options.max_unscored:g}")
-    genome = open_genome(options.genome)
+    genome = _genome(options)
     model = load_model(options.model, options.device, options.max_memory)
     placement = Placement.for_window(
         model.context_length if options.window is None else options.window,
@@ -114,6 +121,19 @@ def run(options: ScoreOptions) -> int:
         return 0
     print(_complaint(report, options), file=sys.stderr)
     return TOO_FEW_SCORED
+
+
+def _genome(options: ScoreOptions) -> "Genome":
+    """Return what variants are scored on: the reference, or a haplotype."""
+    from hyenadna_kit.io.genome import open_genome
+    from hyenadna_kit.io.haplotype_genome import HaplotypeGenome
+    from hyenadna_kit.io.haplotype_rules import HaplotypeRules
+
+    reference = open_genome(options.genome)
+    if options.background is None:
+        return reference
+    rules = HaplotypeRules(haplotype=options.haplotype, sample=options.sample, unphased=options.unphased)
+    return HaplotypeGenome.read(reference, options.background, rules)
 
 
 def _tell(scorer: "VariantScorer", genome: "Genome", options: ScoreOptions) -> int:

@@ -133,6 +133,14 @@ class Haplotype:
             (self._starts, self._ref_lengths),
         )
 
+    def changes(self, start: int, end: int) -> tuple[Variant, ...]:
+        """Return the variants that touch, or lie at an end of, ``[start, end]`` of the reference."""
+        first = int(np.searchsorted(self._starts[1:], start, side="left"))
+        while first and self.variants[first - 1].end >= start:
+            first -= 1
+        last = int(np.searchsorted(self._starts[1:], end, side="right"))
+        return self.variants[first:last]
+
     def pieces(self, start: int, end: int) -> Iterator[Piece]:
         """Yield the bases ``[start, end)`` of the haplotype, as they come from the reference.
 

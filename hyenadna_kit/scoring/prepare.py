@@ -18,9 +18,10 @@ from typing import NamedTuple, TypeVar
 from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.io.genome import Genome
+from hyenadna_kit.io.haplotype_genome import HaplotypeGenome
 from hyenadna_kit.scoring.alleles import AlleleWindows, OrientedContig, allele_windows
 from hyenadna_kit.scoring.placement import Placement
-from hyenadna_kit.scoring.status import MismatchPolicy, Site, Status, examine
+from hyenadna_kit.scoring.status import Allele, MismatchPolicy, Site, Status, examine
 
 _SITES_PER_TASK = 64
 _TASKS_PER_WORKER = 4
@@ -48,7 +49,7 @@ class Preparation:
     """How records become windows; picklable, so that other processes can do it."""
 
     genome: Genome
-    """Where the bases are."""
+    """Where the bases are: the reference of the records, or a haplotype of a sample."""
     placement: Placement
     """Where windows lie."""
     strands: tuple[Strand, ...]
@@ -58,11 +59,9 @@ class Preparation:
 
     def alleles(self, sites: Sequence[Site]) -> list[list[PreparedAllele]]:
         """Prepare every ALT of some sites."""
+        reference = self.genome.reference if isinstance(self.genome, HaplotypeGenome) else self.genome
         return [
-            [
-                self._prepare(allele.status, allele.variant, allele.sign)
-                for allele in examine(site, self.genome, self.on_ref_mismatch)
-            ]
+            [self._prepare(self._placed(allele)) for allele in examine(site, reference, self.on_ref_mismatch)]
             for site in sites
         ]
 
@@ -74,7 +73,17 @@ class Preparation:
         ]
         return tuple(each for each in windows if each is not None)
 
-    def _prepare(self, status: Status, variant: Variant | None, sign: int) -> PreparedAllele:
+    def _placed(self, allele: Allele) -> Allele:
+        """Return an allele as a change of the genome that is read, which may be a haplotype."""
+        if allele.variant is None or not isinstance(self.genome, HaplotypeGenome):
+            return allele
+        placed = self.genome.place(allele.variant)
+        if placed is None:
+            return Allele(Status.REF_MISMATCH)
+        return Allele(allele.status, placed.variant, allele.sign * placed.sign)
+
+    def _prepare(self, allele: Allele) -> PreparedAllele:
+        status, variant, sign = allele
         if variant is None:
             return PreparedAllele((status,))
         windows = self.windows(variant)
