@@ -26,6 +26,6 @@ mutants:
 fuzz:
 	for format in $(FUZZ_TARGETS); do python -m tests.fuzz.run_atheris $$format $(FUZZ_SECONDS) || exit 1; done
 
-# 10,000 variant files and 100,000 variants that are made up; minutes.
+# 10,000 variant files and 100,000 variants that are made up, and a job that is killed 30 times; minutes.
 nightly:
-	HYENADNA_KIT_EXAMPLES=10000 pytest -n auto tests/scoring/test_any_vcf.py
+	HYENADNA_KIT_EXAMPLES=10000 HYENADNA_KIT_KILLS=30 pytest -n auto tests/scoring/test_any_vcf.py tests/commands/test_score_kill.py
