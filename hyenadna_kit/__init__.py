@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hyenadna_kit.model import HyenaDNA as HyenaDNA
     from hyenadna_kit.model import HyenaDNAConfig as HyenaDNAConfig
     from hyenadna_kit.scoring.placement import Placement as Placement
+    from hyenadna_kit.scoring.score_tables import score_file as score_file
     from hyenadna_kit.scoring.score_vcf import score_vcf as score_vcf
     from hyenadna_kit.scoring.scorer import VariantScorer as VariantScorer
     from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer as NucleotideTokenizer
@@ -82,6 +83,7 @@ _HOMES = {
     "read_labelled_table": "io.tables",
     "read_variants": "io.vcf",
     "reverse_complement": "genome.alphabet",
+    "score_file": "scoring.score_tables",
     "score_vcf": "scoring.score_vcf",
     "split_by_similarity": "windows.similarity",
     "tile": "windows.layout",

@@ -27,9 +27,11 @@ class ScoreOptions:
     genome: str
     """Genome store or FASTA: the reference of the VCF."""
     vcf: str
-    """VCF, VCF.gz or BCF; - is standard input."""
+    """VCF, VCF.gz or BCF, - for standard input; or a table with columns chrom, pos (from 1), ref and alt:
+    .tsv, .csv (maybe .gz) or .parquet."""
     out: str
-    """.vcf, .vcf.gz (bgzipped and indexed) or .bcf; - is standard output."""
+    """.vcf, .vcf.gz (bgzipped and indexed) or .bcf, - for standard output; or a table of one row an ALT, in
+    full precision: .tsv, .tsv.gz or .parquet."""
     window: int | None = None
     """Bases that the model reads; default: its context length."""
     horizon: int | None = None
@@ -84,7 +86,7 @@ def run(options: ScoreOptions) -> int:
     from hyenadna_kit.genome.interval import Strand
     from hyenadna_kit.scoring.placement import Placement
     from hyenadna_kit.scoring.score_records import ScoringRun
-    from hyenadna_kit.scoring.score_vcf import score_vcf
+    from hyenadna_kit.scoring.score_tables import score_file
     from hyenadna_kit.scoring.scorer import VariantScorer
 
     if not 0 <= options.max_unscored <= 1:
@@ -115,7 +117,7 @@ def run(options: ScoreOptions) -> int:
             on_ref_mismatch=options.on_ref_mismatch,
             on_progress=lambda done: on_progress(done, None),
         )
-        report = score_vcf(scorer, genome, options.vcf, options.out, scoring)
+        report = score_file(scorer, genome, options.vcf, options.out, scoring)
     print(_summary(report, options.out), file=sys.stderr)
     if report.unscored_fraction <= options.max_unscored:
         return 0

@@ -4,8 +4,10 @@ In: VCF or BCF. Out: the same records with our INFO fields, and a report of what
 A run that is killed leaves a journal beside the output, and the same command goes on from it.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,13 +16,13 @@ import torch
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import fingerprint, locked, remove_left_over
 from hyenadna_kit.io.genome import Genome
-from hyenadna_kit.io.vcf import read_variants
+from hyenadna_kit.io.vcf import VariantRecord, read_variants
 from hyenadna_kit.io.vcf_header import InfoField
 from hyenadna_kit.io.vcf_source import STDIO
 from hyenadna_kit.io.vcf_writer import VariantWriter
 from hyenadna_kit.ops.precision import product_dtype
 from hyenadna_kit.scoring.journal import Journal
-from hyenadna_kit.scoring.score_records import ScoringReport, ScoringRun, score_records
+from hyenadna_kit.scoring.score_records import ScoredRecord, ScoringReport, ScoringRun, score_records
 from hyenadna_kit.scoring.scored import ScoredAllele
 from hyenadna_kit.scoring.scorer import VariantScorer
 from hyenadna_kit.scoring.status import Status
@@ -68,49 +70,112 @@ def score_vcf(
         InputError: The input is damaged (nothing is written under the name of ``out``), or a REF
             does not match and the policy is ``error``, or ``out`` is ``vcf`` itself.
     """
-    if str(out) != STDIO and Path(out).resolve() == Path(vcf).resolve():
-        raise InputError(f"output {out} is the input itself; choose another name")
-    run = run or ScoringRun()
-    report = ScoringReport()
-    provenance = _provenance(scorer, genome)
-    with ExitStack() as stack:
-        reader = stack.enter_context(read_variants(vcf))
-        writer = VariantWriter(out, reader.header, info=info_fields(scorer.scores), provenance=provenance)
-        journal = None
-        if str(out) != STDIO and Path(vcf).is_file():  # what comes through a pipe comes once
-            job = {
-                "input": fingerprint(Path(vcf)),
-                "provenance": provenance,
-                "scores": scorer.scores,
-                "batch_size": scorer.engine.batch_size,
-                "on_ref_mismatch": run.on_ref_mismatch,
-            }
-            journal = stack.enter_context(_journal(Path(out), job))
-        with writer:
-            scored = score_records(scorer, genome, reader, run, source=reader.name, journal=journal)
-            for record, alleles in scored:
-                writer.write(record, _info(scorer.scores, alleles))
-                report.add(alleles)
-                if run.on_progress is not None:
-                    run.on_progress(report.num_records)
-        report.index_skipped_reason = writer.index_skipped_reason
-        if journal is not None:
-            journal.remove()
+    job = ScoringJob(scorer, genome, vcf, out, run or ScoringRun())
+    with read_variants(vcf) as reader:
+        writer = VariantWriter(out, reader.header, info=info_fields(scorer.scores), provenance=job.provenance)
+
+        def write(scored: Iterator[ScoredRecord]) -> None:
+            """Write all records."""
+            with writer:
+                for record, alleles in scored:
+                    writer.write(record, _info(scorer.scores, alleles))
+
+        report = job.execute(reader, write, source=reader.name)
+    report.index_skipped_reason = writer.index_skipped_reason
     return report
 
 
-@contextmanager
-def _journal(out: Path, job: dict[str, object]) -> Iterator[Journal]:
-    """Yield the journal of an output that no other process writes at the same time."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with locked(out):
-        remove_left_over(out)
-        with Journal(out.with_name(f"{out.name}.journal"), job) as journal:
-            try:
-                yield journal
-            except InputError:
-                journal.remove()  # the same command would end in the same way
-                raise
+@dataclass(frozen=True)
+class ScoringJob:
+    """One file to be scored into another, whatever their formats.
+
+    Raises:
+        InputError: The output is the input.
+    """
+
+    scorer: VariantScorer
+    """Model, placement and strands."""
+    genome: Genome
+    """The reference of the file."""
+    variants: str | Path
+    """What is read; ``-`` is standard input."""
+    out: str | Path
+    """What is written; ``-`` is standard output."""
+    run: ScoringRun
+    """How."""
+
+    def __post_init__(self) -> None:
+        if str(self.out) != STDIO and Path(self.out).resolve() == Path(self.variants).resolve():
+            raise InputError(f"output {self.out} is the input itself; choose another name")
+
+    @cached_property
+    def provenance(self) -> list[str]:
+        """Header lines that say where the scores come from."""
+        return _provenance(self.scorer, self.genome)
+
+    def execute(
+        self,
+        records: Iterable[VariantRecord],
+        write: Callable[[Iterator[ScoredRecord]], None],
+        *,
+        source: str,
+    ) -> ScoringReport:
+        """Score ``records``, hand them to ``write`` as they come, and say what became of them.
+
+        Args:
+            records: What ``variants`` holds.
+            write: Takes every record once and makes the output of them.
+            source: What the records come from, for errors.
+
+        Raises:
+            InputError: The input is damaged, or a REF does not match and the policy is ``error``.
+        """
+        report = ScoringReport()
+        with self._journal() as journal:
+            scored = score_records(
+                self.scorer, self.genome, records, self.run, source=source, journal=journal
+            )
+            write(self._reported(scored, report))
+            if journal is not None:
+                journal.remove()
+        return report
+
+    def _reported(self, scored: Iterable[ScoredRecord], report: ScoringReport) -> Iterator[ScoredRecord]:
+        for each in scored:
+            yield each
+            # Who asks for the next record has written this one.
+            report.add(each.alleles)
+            if self.run.on_progress is not None:
+                self.run.on_progress(report.num_records)
+
+    @contextmanager
+    def _journal(self) -> Iterator[Journal | None]:
+        """Yield the journal of an output that no other process writes at the same time."""
+        if (
+            str(self.out) == STDIO or not Path(self.variants).is_file()
+        ):  # what comes through a pipe comes once
+            yield None
+            return
+        out = Path(self.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with locked(out):
+            remove_left_over(out)
+            with Journal(out.with_name(f"{out.name}.journal"), self._identity()) as journal:
+                try:
+                    yield journal
+                except InputError:
+                    journal.remove()  # the same command would end in the same way
+                    raise
+
+    def _identity(self) -> dict[str, object]:
+        """Return what the scores depend on."""
+        return {
+            "input": fingerprint(Path(self.variants)),
+            "provenance": self.provenance,
+            "scores": self.scorer.scores,
+            "batch_size": self.scorer.engine.batch_size,
+            "on_ref_mismatch": self.run.on_ref_mismatch,
+        }
 
 
 def info_fields(scores: Sequence[str]) -> list[InfoField]:

@@ -1,0 +1,125 @@
+"""Score every ALT of a file, whatever it is: VCF, BCF or a table, to VCF, BCF or a table.
+
+In: variants. Out: the same records with scores, and a report of what became of the ALTs. A table has one
+row an ALT: the columns of the input, then the scores with all their digits.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.genome import Genome
+from hyenadna_kit.io.raw_table import Cell
+from hyenadna_kit.io.variant_tables import (
+    VARIANT_TABLE_SUFFIXES,
+    TableColumn,
+    TableRecord,
+    VariantTable,
+    is_variant_table,
+    read_variant_table,
+    variants_as_table,
+    write_variant_rows,
+)
+from hyenadna_kit.io.vcf import read_variants
+from hyenadna_kit.io.vcf_source import STDIO
+from hyenadna_kit.scoring.score_records import ScoredRecord, ScoringReport, ScoringRun
+from hyenadna_kit.scoring.score_vcf import ScoringJob, score_vcf
+from hyenadna_kit.scoring.scorer import VariantScorer
+from hyenadna_kit.scoring.status import Status
+
+_SUFFIXES = (".vcf", ".vcf.gz", ".bcf", *VARIANT_TABLE_SUFFIXES)
+_COMPANIONS = (TableColumn("ntok", "int64"), TableColumn("nfrac", "double"), TableColumn("status", "string"))
+
+
+def score_file(
+    scorer: VariantScorer,
+    genome: Genome,
+    variants: str | Path,
+    out: str | Path,
+    run: ScoringRun | None = None,
+) -> ScoringReport:
+    """Score every ALT of ``variants`` and write it to ``out``, each in the format of its name.
+
+    A table that is written has the columns of the table that was read, or chrom, pos (1-based), id, ref,
+    alt and filter of a VCF; then one a score, ``ntok``, ``nfrac`` and ``status``. A record of several ALTs
+    becomes several rows, one without ALT a row without scores.
+
+    Args:
+        scorer: Model, placement and strands.
+        genome: The reference of the file.
+        variants: ``.tsv``, ``.csv``, either with ``.gz`` behind, or ``.parquet``; all else is VCF, VCF.gz or
+            BCF, or ``-`` for standard input.
+        out: ``.tsv``, ``.tsv.gz`` or ``.parquet``; and of a VCF also what
+            :func:`~hyenadna_kit.scoring.score_vcf.score_vcf` writes.
+        run: How; the defaults where it is None.
+
+    Raises:
+        InputError: The input is damaged or a row of it wrong (nothing is written under the name of
+            ``out``), it has a column that would be written, a REF does not match and the policy is
+            ``error``, or ``out`` cannot be made of it.
+    """
+    name = str(out)
+    if name != STDIO and not name.endswith(_SUFFIXES):
+        raise InputError(
+            f"output {out} must end in {', '.join(_SUFFIXES)}, or be - for VCF on standard output"
+        )
+    if name.endswith(VARIANT_TABLE_SUFFIXES):
+        return _score_to_table(ScoringJob(scorer, genome, variants, Path(out), run or ScoringRun()))
+    if is_variant_table(variants):
+        raise InputError(
+            f"{variants} is a table and has no header to make a VCF of; choose an output that ends in "
+            f"{', '.join(VARIANT_TABLE_SUFFIXES)}, not {out}"
+        )
+    return score_vcf(scorer, genome, variants, out, run)
+
+
+def score_columns(scores: Sequence[str]) -> tuple[TableColumn, ...]:
+    """Return the columns of some scores and of what accompanies them, in order."""
+    return (*(TableColumn(name, "double") for name in scores), *_COMPANIONS)
+
+
+def _score_to_table(job: ScoringJob) -> ScoringReport:
+    scores = job.scorer.scores
+    with ExitStack() as stack:
+        if is_variant_table(job.variants):
+            table = read_variant_table(Path(job.variants))
+        else:
+            table = variants_as_table(stack.enter_context(read_variants(job.variants)))
+        columns = (*table.columns, *score_columns(scores))
+        _refuse_taken(table, columns)
+        metadata = dict(line.removeprefix("##").split("=", 1) for line in job.provenance)
+
+        def write(scored: Iterator[ScoredRecord]) -> None:
+            """Write the rows of all records."""
+            rows = (row for each in scored for row in _rows(each, scores, table.alt))
+            write_variant_rows(Path(job.out), columns, rows, metadata=metadata)
+
+        return job.execute(table.records, write, source=table.name)
+
+
+def _refuse_taken(table: VariantTable, columns: Sequence[TableColumn]) -> None:
+    taken = {column.name for column in table.columns}
+    for column in columns[len(table.columns) :]:
+        if column.name in taken:
+            raise InputError(
+                f"{table.name}: column {column.name!r} has the name of a score's column; rename or remove it"
+            )
+
+
+def _rows(scored: ScoredRecord, scores: Sequence[str], alt: int) -> Iterator[Sequence[Cell]]:
+    record, alleles = scored
+    assert isinstance(record, TableRecord)  # the records of the table come back as they went in
+    if not alleles:
+        yield (*record.cells, *(None for _ in scores), None, None, str(Status.NO_ALT))
+    for allele_text, allele in zip(record.alts, alleles, strict=True):
+        found = allele.scores
+        yield (
+            *record.cells[:alt],
+            allele_text,
+            *record.cells[alt + 1 :],
+            *(allele.value(name) for name in scores),
+            found.num_tokens if found else None,
+            found.n_fraction if found else None,
+            str(allele.status),
+        )
