@@ -46,9 +46,11 @@ class PassPlan:
     process: int
     """Bytes of this process with PyTorch loaded; 0 on a GPU."""
     room: int | None
-    """Bytes that may be taken."""
+    """Bytes that may be taken beside the weights."""
     seconds: float | None
     """Time on this machine; None for a device that is not here."""
+    remedy: str = "take fewer or shorter sequences"
+    """What to do where it does not fit."""
 
     @property
     def peak(self) -> int:
@@ -61,11 +63,10 @@ class PassPlan:
         Raises:
             MemoryLimitError: There is not.
         """
-        needed = self.weights + self.activations
-        if self.room is not None and needed > self.room:
+        if self.room is not None and self.activations > self.room:
             raise MemoryLimitError(
-                f"it does not fit: weights and activations take {in_words(needed)}, there is room for "
-                f"{in_words(self.room)}; take fewer or shorter sequences, or --recompute in training"
+                f"it does not fit: activations take {in_words(self.activations)}, beside the weights "
+                f"there is room for {in_words(max(0, self.room))}; {self.remedy}"
             )
 
 
@@ -130,19 +131,24 @@ def plan_pass(
         MemoryLimitError: A pass without gradients cannot be cut into pieces so small.
     """
     is_here = device.type == "cpu" or torch.cuda.is_available()
+    weights = _weight_bytes(config) * (1 + _ADAMW_COPIES if train else 1)
     free = available_memory(device) if is_here else None
-    room = min((each for each in (free, max_memory) if each is not None), default=None)
+    beside = None if free is None else free - weights
+    room = min((each for each in (beside, max_memory) if each is not None), default=None)
     if train:
         activations = _training_bytes(size, device, precision, recompute=recompute)
     else:
         activations = inference_bytes(size, plan_inference(size, room))
     return PassPlan(
         size=size,
-        weights=_weight_bytes(config) * (1 + _ADAMW_COPIES if train else 1),
+        weights=weights,
         activations=activations,
         process=_resident_bytes() if device.type == "cpu" else 0,
         room=room,
-        seconds=_seconds(config, size, device, precision, train=train) if is_here else None,
+        seconds=_seconds(config, size, device, precision, train=train, recompute=recompute)
+        if is_here
+        else None,
+        remedy="take fewer or shorter sequences" + (", or --recompute" if train and not recompute else ""),
     )
 
 
@@ -168,12 +174,19 @@ def _resident_bytes() -> int:
 
 
 def _seconds(
-    config: HyenaDNAConfig, size: PassSize, device: torch.device, precision: Precision, *, train: bool
+    config: HyenaDNAConfig,
+    size: PassSize,
+    device: torch.device,
+    precision: Precision,
+    *,
+    train: bool,
+    recompute: bool,
 ) -> float:
     """Extrapolate from one layer at a short length: products grow with it, transforms a little faster."""
     length = min(size.length, _PROBED_TOKENS)
     backbone = replace(config.backbone, num_layers=1, context_length=max(2, length))
     model = replace(config, backbone=backbone).build().to(device).train(train)
+    model.backbone.recompute_activations(enabled=recompute)
     input_ids = torch.randint(7, 11, (1, length), device=device)
 
     def probe() -> None:
@@ -185,7 +198,7 @@ def _seconds(
 
     _pass_of(model, probe)
     layer = min(_pass_of(model, probe) for _ in range(3))
-    transforms = 9 if train else 3
+    transforms = (12 if recompute else 9) if train else 3
     short, full = (
         _transform_seconds(each, device) * size.d_model * transforms for each in (length, size.length)
     )

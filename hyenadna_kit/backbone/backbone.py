@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from hyenadna_kit.backbone.block import MLP, Block
 from hyenadna_kit.backbone.filters import ImplicitFilter
 from hyenadna_kit.backbone.inference import normed, tiles
-from hyenadna_kit.backbone.memory import PassSize, plan_inference
+from hyenadna_kit.backbone.memory import PassSize, plan_inference, suffix_bytes
 from hyenadna_kit.backbone.mixers.base import MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixPlaces
@@ -76,7 +76,10 @@ class BackboneConfig:
         filters = self.mixer.filter
         ends = filters.beyond_context == "truncate"
         taps = min(length, self.context_length) if ends else length
-        return replace(size, order=self.mixer.order, taps=taps, filter_width=filters.filter_order)
+        directions = 2 if self.mixer.bidirectional else 1
+        return replace(
+            size, order=self.mixer.order, taps=taps, filter_width=filters.filter_order, directions=directions
+        )
 
     def build(self) -> "Backbone":
         """Return a backbone with freshly drawn weights."""
@@ -120,8 +123,14 @@ class Backbone(nn.Module):
         Args:
             input_ids: Token ids, any integer dtype.
             attention_mask: False where a position is padding; None where there is none.
+
+        Raises:
+            ValueError: There is no token.
         """
-        if not (self.training or torch.is_grad_enabled()) and input_ids.device.type == "cpu":
+        if not input_ids.numel():
+            raise ValueError(f"input_ids hold no token: their shape is {tuple(input_ids.shape)}")
+        in_place = input_ids.device.type == "cpu" and self.config.mixer.runs_in_place
+        if in_place and not (self.training or torch.is_grad_enabled()):
             return self._infer(input_ids, attention_mask)
         embedded = self.drop_embedding(self.embeddings(input_ids))
         # The sum of many small steps needs more digits than bfloat16 has.
@@ -171,7 +180,10 @@ class Backbone(nn.Module):
     ) -> Tensor:
         """Return the same without gradients: the residual stream is changed in place."""
         batch, length = input_ids.shape
-        plans = plan_inference(self.config.pass_size(batch, length), self._room(input_ids.device))
+        room = self._room(input_ids.device)
+        if suffixes is not None and room is not None:
+            room -= suffix_bytes(suffixes.states.shape[0] * suffixes.places.length, self.config.d_model)
+        plans = plan_inference(self.config.pass_size(batch, length), room)
         residual = self._residual(input_ids)
         for block, plan in zip(self.blocks, plans, strict=True):
             block.advance_(residual, attention_mask, plan, suffixes)
@@ -191,8 +203,10 @@ class Backbone(nn.Module):
 
     def _room(self, device: torch.device) -> int | None:
         """Return how many bytes a pass may take."""
-        limits = [limit for limit in (self.max_memory, available_memory(device)) if limit is not None]
-        return min(limits, default=None)
+        free = available_memory(device)
+        if free is not None:  # what is kept from the pass before is there to be used again
+            free += sum(block.mixer.kept_bytes for block in self.blocks)
+        return min((limit for limit in (self.max_memory, free) if limit is not None), default=None)
 
     def recompute_activations(self, *, enabled: bool) -> None:
         """Let the backward pass compute activations again instead of keeping them, or not."""

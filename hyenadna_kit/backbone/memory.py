@@ -19,6 +19,7 @@ _MOST_KEPT_BYTES = 5 << 28
 """Spectra are kept for the next pass while those of the whole model take no more than this."""
 _TILE_TOKENS = (2048, 256)
 _FEWER_FFT_ROWS = (8, 4, 2, 1)
+_SUFFIX_STREAMS = 6  # states, their norm, the signal and the sequences' own, and what they come from
 _BACKWARD_BYTES = 18
 """Bytes of gradients for each number of the residual stream that are alive at a time; measured."""
 
@@ -45,6 +46,8 @@ class PassSize:
     """Taps of its filters."""
     filter_width: int = 0
     """Width of the network that makes them."""
+    directions: int = 1
+    """2 where filters look downstream, too."""
 
     @property
     def stream_bytes(self) -> int:
@@ -95,10 +98,15 @@ def inference_bytes(size: PassSize, plans: Sequence[InferencePlan]) -> int:
     """Return the most bytes that a pass without gradients holds at a time, beside the weights."""
     plan = plans[0]
     kept = sum(plan.keep_spectra for plan in plans) * size.spectra_bytes
-    tile = plan.tile_tokens * (size.d_inner + 8 * size.d_model) * _FLOAT32
+    tile = min(plan.tile_tokens, size.batch * size.length) * (size.d_inner + 8 * size.d_model) * _FLOAT32
     mixing = size.stream_bytes + _convolution_bytes(size, plan) + tile
     logits = size.batch * size.length * size.vocab_size * _FLOAT32
     return size.stream_bytes + kept + max(mixing, logits)
+
+
+def suffix_bytes(num_tokens: int, d_model: int) -> int:
+    """Return the bytes that suffixes of so many tokens together hold; see ``backbone.suffixes``."""
+    return num_tokens * d_model * _SUFFIX_STREAMS * _FLOAT32
 
 
 def training_bytes(
@@ -115,7 +123,7 @@ def training_bytes(
     tokens = size.batch * size.length
     state = tokens * size.d_model
     streams = 3 * size.order + 1  # the normed input, projections, gated streams and gated outputs
-    filters = (size.order - 1) * size.d_model * size.taps * _FLOAT32
+    filters = (size.order - 1) * size.d_model * size.taps * size.directions * _FLOAT32
     mixing = state * streams * product_bytes + filters
     inner = 2 * tokens * size.d_inner * product_bytes if keeps_inner else 0
     kept = state * (2 * _FLOAT32 + product_bytes)  # both residual sums, and what the MLP reads

@@ -1,5 +1,6 @@
 """What the commands that run a model have in common: where, how exactly, and in how much memory."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ def load_model(folder: str, device: Literal["auto", "cpu", "cuda"], max_memory: 
 
     limit = None if max_memory is None else parse_bytes(max_memory, "--max_memory")
     model = HyenaDNA.from_pretrained(folder).to(pick_device(device))
+    if limit is not None and next(model.parameters()).device.type != "cpu":
+        raise InputError(f"--max_memory {max_memory} bounds passes on a CPU; take smaller batches on a GPU")
     model.backbone.max_memory = limit
     return model
 
@@ -51,7 +54,7 @@ def parse_bytes(text: str, option: str) -> int:
         InputError: It names no positive size.
     """
     found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    count = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-    if count <= 0:
+    size = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
+    if not 1 <= size < math.inf:
         raise InputError(f"{option} must be a size such as 4G or 512M, got {text!r}")
-    return count
+    return int(size)

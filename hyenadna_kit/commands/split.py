@@ -68,7 +68,7 @@ def run(options: SplitOptions) -> int:
     from hyenadna_kit.config import to_mapping
     from hyenadna_kit.files import refuse_existing
     from hyenadna_kit.io.genome import open_genome
-    from hyenadna_kit.plots import require_matplotlib
+    from hyenadna_kit.plots.histogram import require_matplotlib
     from hyenadna_kit.windows.split_folder import SPLIT_FILES, write_split
     from hyenadna_kit.windows.splits import SIDES
 

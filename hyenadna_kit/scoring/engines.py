@@ -13,12 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hyenadna_kit.backbone.memory import suffix_bytes
 from hyenadna_kit.backbone.suffixes import SuffixPlaces
 from hyenadna_kit.model import HyenaDNA, HyenaDNAOutput
 from hyenadna_kit.scoring.alleles import AlleleWindows, WindowKey
 from hyenadna_kit.scoring.readings import AlleleReadings, HorizonReading, read_horizons
 
 _SUFFIX_TOKENS = 1 << 16
+_SHARE_OF_SUFFIXES = 4
+"""Where memory is bounded, suffixes take one part of so many."""
 _LEAST_TOGETHER = 64
 _MOST_TOGETHER = 1024
 _TOGETHER_BASES = 1 << 25
@@ -122,7 +125,7 @@ class SharedEngine(Engine):
 
     def _passes(self, variants: Sequence[AlleleWindows]) -> Iterator[list[int]]:
         """Yield which variants go through the model together: few windows, few suffixes."""
-        most = max(1, _SUFFIX_TOKENS // self.horizon)
+        most = max(1, self._suffix_tokens() // self.horizon)
         num_windows, indices = 0, list[int]()
         for group in _by_key(variants).values():
             for part in (group[first : first + most] for first in range(0, len(group), most)):
@@ -132,6 +135,14 @@ class SharedEngine(Engine):
                 num_windows, indices = num_windows + 1, indices + part
         if indices:
             yield indices
+
+    def _suffix_tokens(self) -> int:
+        """Return how many tokens of suffixes go through the model together."""
+        backbone = self.model.backbone
+        if backbone.max_memory is None:
+            return _SUFFIX_TOKENS
+        a_token = suffix_bytes(1, backbone.config.d_model)
+        return min(_SUFFIX_TOKENS, backbone.max_memory // _SHARE_OF_SUFFIXES // a_token)
 
     def _pass(self, variants: Sequence[AlleleWindows]) -> Iterable[AlleleReadings]:
         windows = {each.key: each.ref for each in variants}

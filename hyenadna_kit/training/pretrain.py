@@ -63,7 +63,8 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
         model = _fitting_model(config)
         module = TrainingModule(model, config.optimizer, max_steps=config.max_steps, seed=config.seed)
         data = PretrainingData(plan, batch_size=config.batch_size, num_workers=config.num_workers)
-        _fit(_trainer(config, folder), module, data, folder)
+        with _quiet():
+            _fit(_trainer(config, folder), module, data, folder)
         module.model.save_pretrained(folder.path)
         bits = folder.validation_at(config.max_steps)
         assert bits is not None
@@ -116,17 +117,25 @@ def _trainer(config: PretrainConfig, folder: RunFolder) -> Trainer:
     )
 
 
-def _fit(trainer: Trainer, module: TrainingModule, data: PretrainingData, folder: RunFolder) -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what Lightning and PyTorch say of choices that were made, or that no user can change."""
     with warnings.catch_warnings():
         # Windows are read from memory: more workers are a choice, not a remedy.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # Lightning's own use of PyTorch, nothing that a user could change.
+        # Lightning's own use of PyTorch.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
-        checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
-        with _exit_statuses():
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-            if folder.validation_at(trainer.max_steps) is None:
-                trainer.validate(module, datamodule=data, verbose=False)
+        # On a cluster one process needs no srun.
+        warnings.filterwarnings("ignore", message="The `srun` command is available")
+        yield
+
+
+def _fit(trainer: Trainer, module: TrainingModule, data: PretrainingData, folder: RunFolder) -> None:
+    checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
+    with _exit_statuses():
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+        if folder.validation_at(trainer.max_steps) is None:
+            trainer.validate(module, datamodule=data, verbose=False)
 
 
 @contextmanager

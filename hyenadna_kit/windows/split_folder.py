@@ -16,7 +16,7 @@ import numpy as np
 from hyenadna_kit.files import atomic_folder
 from hyenadna_kit.io.bed import BedRecord, write_bed
 from hyenadna_kit.io.genome import Genome
-from hyenadna_kit.plots import Labels, histogram_png
+from hyenadna_kit.plots.histogram import Labels, histogram_png
 from hyenadna_kit.windows.postings import Numbers
 from hyenadna_kit.windows.similarity import SimilarityHistogram, SimilarityIndex
 from hyenadna_kit.windows.splits import REASONS, SIDES, TEST

@@ -2,15 +2,19 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 import torch
 
+import hyenadna_kit.backbone.backbone as backbone_module
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
 from hyenadna_kit.backbone.inference import InferencePlan, tiles
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.backbone.suffixes import SuffixPlaces
+from hyenadna_kit.errors import BackendUnavailableError
 
 SMALL = FilterConfig(filter_order=6)
 MIXERS = {
@@ -105,6 +109,58 @@ def test_kept_spectra_are_left_out_of_copies_and_files():
     expected = infer(backbone, input_ids)
     assert len(pickle.dumps(backbone)) == fresh
     assert torch.equal(infer(copy.deepcopy(backbone), input_ids), expected)
+
+
+@pytest.mark.parametrize("backend", ["reference", "eager"])
+def test_a_named_backend_gives_the_same_without_gradients(backend):
+    usual, named = build(), build(HyenaConfig(filter=SMALL, backend=backend))
+    input_ids = draw(2, 30)
+    torch.testing.assert_close(infer(named, input_ids), infer(usual, input_ids), rtol=0, atol=1e-11)
+
+
+def test_a_backend_that_cannot_run_is_refused_without_gradients_too():
+    backbone = build(HyenaConfig(filter=SMALL, backend="cufft"))
+    with pytest.raises(BackendUnavailableError, match="unknown backend 'cufft'"):
+        infer(backbone, draw(1, 30))
+    with pytest.raises(ValueError, match="cannot compute the ends of sequences"):
+        backbone.forward_with_suffixes(draw(1, 30), draw(1, 5), SuffixPlaces(*torch.tensor([[0], [9]]), 5))
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0)])
+def test_input_without_tokens_is_refused(shape):
+    with pytest.raises(ValueError, match=r"input_ids hold no token: their shape is \(\d, \d\)"):
+        infer(build(), torch.zeros(shape, dtype=torch.int64))
+
+
+def test_threads_share_a_model():
+    backbone = build()
+    lengths = [30, 100, 57, 200]
+    expected = {length: infer(backbone, draw(1, length)) for length in lengths}
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda length: (length, infer(backbone, draw(1, length))), lengths * 25)
+        for length, states in found:
+            torch.testing.assert_close(states, expected[length], rtol=0, atol=1e-11)
+
+
+def test_a_pass_that_keeps_no_spectra_frees_those_of_the_one_before(monkeypatch):
+    backbone, input_ids = build(), draw(1, 30)
+    infer(backbone, input_ids)
+    assert all(block.mixer.kept_bytes > 1000 for block in backbone.blocks)
+    force(monkeypatch, InferencePlan(keep_spectra=False))
+    infer(backbone, input_ids)
+    assert not any(block.mixer.kept_bytes for block in backbone.blocks)
+
+
+def test_what_is_kept_counts_as_room_for_the_next_pass(monkeypatch):
+    backbone, input_ids, rooms = build(), draw(1, 30), []
+    monkeypatch.setattr("hyenadna_kit.backbone.backbone.available_memory", lambda _: 10**8)
+    plan = backbone_module.plan_inference
+    monkeypatch.setattr(
+        backbone_module, "plan_inference", lambda size, room: rooms.append(room) or plan(size, room)
+    )
+    infer(backbone, input_ids)
+    infer(backbone, input_ids)
+    assert rooms == [10**8, 10**8 + sum(block.mixer.kept_bytes for block in backbone.blocks)]
 
 
 def test_kept_spectra_are_those_of_the_length():

@@ -23,7 +23,9 @@ def test_size_is_read(text, count):
     assert parse_bytes(text, "--x") == count
 
 
-@pytest.mark.parametrize("text", ["", "G", "-1G", "1X", "0", "0.0001", "1G1", "nan", "1e9"])
+@pytest.mark.parametrize(
+    "text", ["", "G", "-1G", "1X", "0", "0.0001", "1G1", "nan", "1e9", "9" * 400, "9" * 308 + "T"]
+)
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(InputError, match=r"^--x must be a size such as 4G or 512M, got '"):
         parse_bytes(text, "--x")

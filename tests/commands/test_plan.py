@@ -47,6 +47,26 @@ def test_configuration_and_folder_of_the_same_model_take_the_same(folder, capsys
     assert facts["activations at most"] == plan(capsys, "c.yaml", *options)[1]["activations at most"]
 
 
+def test_a_file_of_pretrain_says_length_and_batch_and_is_read_strictly(folder, capsys):
+    text = (folder / "c.yaml").read_text()
+    (folder / "run.yaml").write_text(f"{text}genome: g.fa\nout: run\nlength: 128\nbatch_size: 4\n")
+    assert plan(capsys, "run.yaml", "--train")[1]["training step"].startswith("4 x 128 tokens")
+    words = ("--length", "64", "--batch_size", "1", "--train")
+    assert plan(capsys, "run.yaml", *words)[1]["training step"].startswith("1 x 64 tokens")
+    (folder / "wrong.yaml").write_text("modle: {}\n")
+    status, _, err = plan(capsys, "wrong.yaml")
+    assert status == 1
+    assert "wrong.yaml: unknown key 'modle'; did you mean 'model'?" in err
+
+
+def test_memory_that_score_keeps_to_is_enough_for_plan(folder, capsys):
+    wanted = plan(capsys, "model", "--length", "30000")[1]["activations at most"]
+    assert wanted.endswith(" MiB")
+    limit = f"{int(wanted.removesuffix(' MiB')) + 1}M"
+    status, facts, _ = plan(capsys, "model", "--length", "30000", "--max_memory", limit)
+    assert (status, facts["activations at most"]) == (0, wanted)
+
+
 def test_gpu_that_is_not_here_is_planned_without_a_time(folder, capsys):
     import torch
 
@@ -67,10 +87,16 @@ def test_gpu_that_is_not_here_is_planned_without_a_time(folder, capsys):
         ),
         (
             ["--train", "--length", "2000000000"],
-            r"it does not fit: weights and activations take [\d.]+ GiB, there is room for [\d.]+ [GM]iB; ",
+            r"it does not fit: activations take [\d.]+ GiB, beside the weights "
+            r"there is room for [\d.]+ [GM]iB; take fewer or shorter sequences, or --recompute$",
         ),
         (["--max_memory", "much"], "--max_memory must be a size such as 4G or 512M, got 'much'"),
         (["--max_memory", "0G"], "--max_memory must be a size such as 4G or 512M, got '0G'"),
+        (
+            ["--train", "--recompute", "--length", "2000000000"],
+            r"room for [\d.]+ [GM]iB; take fewer or shorter sequences$",
+        ),
+        (["--recompute"], "--recompute is for a training step; add --train"),
         (["--length", "0"], "--length must be at least 1, got 0"),
         (["--batch_size", "-1"], "--batch_size must be at least 1, got -1"),
     ],

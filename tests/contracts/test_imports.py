@@ -17,7 +17,7 @@ HOMES = {
     "h5py": "io",
     "jsonargparse": "arguments.py",
     "lightning": "training",
-    "matplotlib": "plots.py",
+    "matplotlib": "plots",
     "peft": "training",
     "pickle": "restricted_pickle.py",
     "pyarrow": "io",

@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hyenadna_kit.errors import BackendUnavailableError
 from hyenadna_kit.ops.backends import Backend, Problem
+from hyenadna_kit.ops.fft_length import fast_fft_length
 from hyenadna_kit.ops.long_conv import BACKENDS, long_conv
 from tests.oracles.direct_conv import NAMES, direct_conv, draw_conv
 
@@ -110,6 +111,41 @@ def test_output_and_gradients_equal_the_direct_sum(backend, form, dtype, length,
 @doubles
 def test_float64_agrees_with_the_direct_sum_to_1e12(backend, form):
     assert_exact(backend, draw(1025, seed=1, form=form), atol=2e-12)
+
+
+@pytest.mark.parametrize("length", [128, 129, 140, 141])
+@forms
+@doubles
+def test_nothing_wraps_around_where_the_transform_just_fits(backend, form, length):
+    assert fast_fft_length(2 * 129 - 2) == 256
+    assert fast_fft_length(2 * 141 - 2) == 280
+    assert_exact(backend, draw(length, form=form), atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@backends
+def test_filters_of_16_bits_are_taken_as_they_are(backend, dtype):
+    if reason := backend.why_not(Problem(torch.device("cpu"), torch.float32, 50)):
+        pytest.skip(reason)
+    signal, filters, skip, *_ = draw(50, dtype=torch.float32)
+    filters, skip = filters.to(dtype), skip.to(dtype)
+    found = long_conv(signal, filters, skip, backend=backend.name)
+    expected = long_conv(signal, filters.float(), skip.float(), backend="reference")
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 8), (2, 3, 0)])
+@backends
+def test_a_signal_without_positions_comes_out_as_it_is(backend, shape):
+    signal = torch.zeros(shape, requires_grad=True)
+    found = long_conv(signal, torch.zeros(3, 8), torch.zeros(3), backend=backend.name)
+    assert found.shape == shape
+    found.sum().backward()
+
+
+def test_filters_without_taps_are_refused():
+    with pytest.raises(ValueError, match="filters must have at least one tap, got 0"):
+        long_conv(torch.zeros(1, 3, 8), torch.zeros(3, 0), torch.zeros(3))
 
 
 @pytest.mark.parametrize("taps", [1, 2, 5, 39, 40, 41, 300])

@@ -27,6 +27,11 @@ class Mixer(nn.Module):
     out_proj: nn.Linear
     """The last layer; its initial weights shrink with the depth of the backbone."""
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that it holds from the pass before, which the next one may use or free."""
+        return 0
+
     def forward(
         self,
         hidden_states: Float[Tensor, "batch length d_model"],
@@ -73,6 +78,11 @@ class MixerConfig(ModuleConfig):
     @property
     def causal(self) -> bool:
         """Whether a position depends on itself and those before it alone."""
+        return True
+
+    @property
+    def runs_in_place(self) -> bool:
+        """Whether passes without gradients may take :meth:`Mixer.advance`."""
         return True
 
     @property

@@ -5,6 +5,7 @@ sequence begins, since it has seen little: there the error would be a hundred ti
 average. So the first 32nd of a sequence is convolved once more by itself, and the first 32nd of that.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -82,6 +83,7 @@ class SpectrumCache:
     """The spectra of the length that was asked for last; copies and pickles of it are empty."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._length = 0
         self._weights: list[Tensor] = []
         self._spectra: list[Spectra] = []
@@ -93,18 +95,27 @@ class SpectrumCache:
     def get(self, filters: ImplicitFilter, length: int) -> SpectraOf:
         """Return what gives the spectra, made anew where length or weights have changed."""
         weights = list(filters.parameters())
-        if length != self._length or not _same(weights, self._weights):
-            self.clear()
-            self._spectra = _all_spectra(filters, length)
-            self._length, self._weights = length, [weight.detach().clone() for weight in weights]
-        return self._some
+        with self._lock:
+            if length != self._length or not _same(weights, self._weights):
+                self.clear()
+                self._spectra = _all_spectra(filters, length)
+                self._length, self._weights = length, [weight.detach().clone() for weight in weights]
+            spectra = self._spectra
+
+        def some(channels: slice) -> list[Spectra]:
+            """Return the spectra of some channels; another thread may ask for another length meanwhile."""
+            return [each._replace(values=each.values[channels]) for each in spectra]
+
+        return some
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of what is kept."""
+        return sum(each.values.nbytes for each in self._spectra)
 
     def clear(self) -> None:
         """Free the memory."""
         self._length, self._weights, self._spectra = 0, [], []
-
-    def _some(self, channels: slice) -> list[Spectra]:
-        return [spectra._replace(values=spectra.values[channels]) for spectra in self._spectra]
 
 
 def _all_spectra(filters: ImplicitFilter, length: int) -> list[Spectra]:

@@ -64,9 +64,14 @@ class HyenaConfig(MixerConfig):
         return not self.bidirectional
 
     @property
+    def runs_in_place(self) -> bool:
+        """Whether no backend is named that computes in another way."""
+        return self.backend in (AUTO, "eager")
+
+    @property
     def shares_prefixes(self) -> bool:
-        """Whether it is causal."""
-        return self.causal
+        """Whether it is causal and may run in place."""
+        return self.causal and self.runs_in_place
 
     @property
     def suffix_context(self) -> int:
@@ -152,6 +157,11 @@ class HyenaMixer(Mixer):
     ) -> Iterator[Tile]:
         """Add the mixed states in place, with one tensor of the residual's size beside it."""
         return HyenaInference(self, norm, residual, attention_mask, plan, suffixes).advance()
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the spectra that are kept."""
+        return self.spectrum_cache.num_bytes + self.suffix_spectrum_cache.num_bytes
 
     def mix_suffixes(
         self,

@@ -31,6 +31,8 @@ def fused_linear_gelu(
     bias: Float[Tensor, "outputs"],
 ) -> Float[Tensor, "*shape outputs"]:
     """Apply the two at once; see :func:`~hyenadna_kit.ops.linear_gelu.linear_gelu`."""
+    if torch.is_grad_enabled() and (inputs.requires_grad or weight.requires_grad or bias.requires_grad):
+        raise ValueError("the fused layer of oneDNN has no gradients; take ops.mlp, or backend eager")
     fused = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - no public name
     output: Tensor = fused(inputs, weight, bias, "gelu", [], "tanh")
     return output

@@ -60,13 +60,16 @@ def long_conv(
         The convolved signal, in the dtype of ``signal``; computed at least in that of ``filters``.
 
     Raises:
-        ValueError: The tensors differ in channels, or the filters of the two directions in taps.
+        ValueError: The tensors differ in channels, the filters of the two directions in taps, or there is
+            no tap.
         BackendUnavailableError: The named backend cannot run here.
 
     Source: Poli et al. 2023, Hyena Hierarchy, arXiv:2302.10866; the second direction is ours.
     """
     length = signal.shape[2]
     _check_shapes(signal, filters, skip, gate, reverse_filters)
+    if not signal.numel():
+        return signal.clone()
     chosen = choose(BACKENDS, backend, Problem(signal.device, signal.dtype, length))
     reverse = None if reverse_filters is None else reverse_filters[:, :length]
     return chosen.function(signal, filters[:, :length], skip, gate, reverse)
@@ -76,6 +79,8 @@ def _check_shapes(
     signal: Tensor, filters: Tensor, skip: Tensor, gate: Tensor | None, reverse_filters: Tensor | None
 ) -> None:
     channels = signal.shape[1]
+    if filters.shape[1] < 1:
+        raise ValueError(f"filters must have at least one tap, got {filters.shape[1]}")
     if not filters.shape[0] == skip.shape[0] == channels:
         raise ValueError(
             f"signal, filters and skip must have the same channels, "

@@ -28,8 +28,8 @@ def fft_convolution(
     reverse_filters: Float[Tensor, "channels taps"] | None = None,
 ) -> Float[Tensor, "batch channels length"]:
     """Convolve by FFT; see :func:`~hyenadna_kit.ops.long_conv.long_conv`."""
-    kernels = filters.clone()
-    kernels[:, 0] += skip.to(filters.dtype)
+    kernels = filters.to(torch.promote_types(filters.dtype, torch.float32), copy=True)
+    kernels[:, 0] += skip
     convolved: Tensor = _FFTConvolution.apply(signal, kernels, gate, reverse_filters)
     return convolved
 

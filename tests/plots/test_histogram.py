@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.plots import Labels, histogram_png, require_matplotlib
+from hyenadna_kit.plots.histogram import Labels, histogram_png, require_matplotlib
 
 LABELS = Labels("a title", "a number", "how many")
 EDGES = [0.0, 0.25, 0.5, 0.75, 1.0]

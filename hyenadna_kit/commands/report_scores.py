@@ -1,0 +1,82 @@
+"""``hyenadna-kit report-scores``: a scored VCF in, a page about it out."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyenadna_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from hyenadna_kit.scoring.job_report_html import ShardTiming
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportScoresOptions:
+    """Write report.html and report.json: statuses, classes of variants, distributions of scores.
+
+    The page needs no network. With an annotation, scores are told apart by CDS, non-coding exon, intron and
+    what lies between genes.
+    """
+
+    scored: str
+    """VCF, VCF.gz or BCF that score or score-batch wrote."""
+    out: str
+    """Folder of report.html and report.json."""
+    annotation: str | None = None
+    """Genes of the genome: GFF3, GTF, BED or GenBank."""
+    manifest: str | None = None
+    """manifest.json of split-variants, with --timings: for the throughput."""
+    timings: str | None = None
+    """Folder of a table for each shard, NAME.tsv, that names a column s (seconds), as Snakemake writes it."""
+
+
+def run(options: ReportScoresOptions) -> int:
+    """Write the two files.
+
+    Raises:
+        InputError: A file is damaged, or is not scored.
+    """
+    import json
+
+    from hyenadna_kit.files import atomic_file
+    from hyenadna_kit.io.annotation import read_annotation
+    from hyenadna_kit.scoring.job_report import report_scores
+    from hyenadna_kit.scoring.job_report_html import render_report
+
+    if (options.manifest is None) != (options.timings is None):
+        raise InputError("--manifest and --timings go together; give both or neither")
+    annotation = read_annotation(Path(options.annotation)) if options.annotation else None
+    report = report_scores(options.scored, annotation)
+    timings = _timings(options.manifest, options.timings) if options.manifest and options.timings else []
+    shards = [{"shard": each.name, "records": each.num_records, "seconds": each.seconds} for each in timings]
+    texts = {
+        "report.html": render_report(report, timings),
+        "report.json": json.dumps(report.plain() | {"shards": shards}, indent=1) + "\n",
+    }
+    for name, text in texts.items():
+        with atomic_file(Path(options.out) / name) as temporary:
+            temporary.write_text(text)
+    print(f"wrote {Path(options.out) / 'report.html'} and report.json", file=sys.stderr)
+    return 0
+
+
+def _timings(manifest: str, folder: str) -> "list[ShardTiming]":
+    """Return how long each shard took; one without a table is left out."""
+    from hyenadna_kit.scoring.job_report_html import ShardTiming
+    from hyenadna_kit.scoring.shards import Manifest
+
+    timings = []
+    for shard in Manifest.load(Path(manifest)).shards:
+        path = Path(folder) / f"{shard.name.partition('.')[0]}.tsv"
+        if path.is_file():
+            timings.append(ShardTiming(shard.name, shard.num_records, _seconds(path)))
+    return timings
+
+
+def _seconds(path: Path) -> float:
+    lines = path.read_text().splitlines()
+    try:
+        return float(lines[1].split("\t")[lines[0].split("\t").index("s")])
+    except (IndexError, ValueError):
+        raise InputError(f"{path} has no column s with seconds in its second line; remove it") from None

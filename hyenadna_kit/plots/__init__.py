@@ -1,0 +1,1 @@
+"""Pictures: PNG and SVG made with matplotlib, which is an extra."""

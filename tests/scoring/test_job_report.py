@@ -1,0 +1,266 @@
+"""The report of a job: counts that add up, distributions that are exact, a page that stands alone."""
+
+import html.parser
+import json
+import math
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+from hyenadna_kit import cli
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.annotation import read_annotation
+from hyenadna_kit.scoring.job_report import Distribution, report_scores, variant_class
+from hyenadna_kit.scoring.job_report_html import ShardTiming, render_report
+from tests.oracles.vcf import write_bcf, write_bgzip, write_plain
+
+HEADER = (
+    "##fileformat=VCFv4.2\n"
+    '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
+    '##INFO=<ID=HK_DELTA_LL,Number=A,Type=Float,Description="d">\n'
+    '##INFO=<ID=HK_LLR,Number=A,Type=Float,Description="l">\n'
+    '##INFO=<ID=HK_NTOK,Number=A,Type=Integer,Description="n">\n'
+    '##INFO=<ID=HK_NFRAC,Number=A,Type=Float,Description="f">\n'
+    '##INFO=<ID=HK_STATUS,Number=.,Type=String,Description="s">\n'
+    "##contig=<ID=chr1,length=1000>\n##contig=<ID=chr2,length=1000>\n"
+    "##hyenadna_kit_version=1 <script>\n"
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+ROWS = [
+    # contig, POS, REF, ALT, our INFO; what lies there is in GENES below
+    ("chr1", 15, "A", "C", "HK_DELTA_LL=-1;HK_LLR=-0.5;HK_NTOK=8;HK_NFRAC=0;HK_STATUS=PASS"),
+    ("chr1", 25, "A", "C,<DEL>", "HK_DELTA_LL=2,.;HK_LLR=1,.;HK_NTOK=8,.;HK_STATUS=PASS,SYMBOLIC"),
+    ("chr1", 35, "AT", "A", "HK_DELTA_LL=0.25;HK_LLR=.;HK_NTOK=8;HK_STATUS=REF_MISMATCH|EDGE_PADDED"),
+    ("chr1", 95, "A", ".", "HK_STATUS=NO_ALT"),
+    ("chr2", 15, "AT", "GC", "HK_DELTA_LL=4;HK_LLR=3;HK_NTOK=8;HK_NFRAC=0;HK_STATUS=PASS"),
+    ("chr2", 16, "T", "TA", "HK_DELTA_LL=.;HK_LLR=.;HK_NTOK=.;HK_NFRAC=.;HK_STATUS=NAN"),
+]  # fmt: skip
+# A gene on chr1 (here called 1): exons [10, 30) and [50, 60), of which [20, 30) is translated.
+GENES = "1\t10\t60\tg\t0\t+\t20\t30\t0\t2\t20,10\t0,40\n"
+WRITERS = {".vcf": write_plain, ".vcf.gz": write_bgzip, ".bcf": write_bcf}
+
+
+def write(path, rows=ROWS, header=HEADER):
+    lines = (f"{c}\t{pos}\t.\t{ref}\t{alt}\t.\t.\tDP=7;{info}\n" for c, pos, ref, alt, info in rows)
+    WRITERS["".join(path.suffixes)](path, (header + "".join(lines)).encode())
+    return path
+
+
+@pytest.fixture
+def genes(tmp_path):
+    (tmp_path / "genes.bed").write_text(GENES)
+    return tmp_path / "genes.bed"
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_counts_are_those_of_the_file(tmp_path, form):
+    report = report_scores(write(tmp_path / f"scored{form}"))
+    assert (report.num_records, report.num_alts, report.num_scored) == (6, 6, 4)
+    assert report.unscored_fraction == pytest.approx(1 / 3)
+    statuses = ("PASS", "SYMBOLIC", "REF_MISMATCH", "EDGE_PADDED", "NO_ALT", "NAN")
+    assert report.statuses == dict(zip(statuses, (3, 1, 1, 1, 1, 1), strict=True))
+    assert {name: dict(counts) for name, counts in report.classes.items()} == {
+        "SNV": {"scored": 2},
+        "symbolic": {"unscored": 1},
+        "deletion": {"scored": 1},
+        "MNV": {"scored": 1},
+        "insertion": {"unscored": 1},
+    }
+    assert list(report.scores) == ["HK_DELTA_LL", "HK_LLR"]
+    delta = report.scores["HK_DELTA_LL"]
+    assert (delta.count, delta.minimum, delta.maximum) == (4, -1, 4)
+    assert delta.mean == pytest.approx(np.mean([-1, 2, 0.25, 4]))
+    assert delta.standard_deviation == pytest.approx(np.std([-1, 2, 0.25, 4]))
+    assert report.regions == {}
+    assert report.provenance == ("##hyenadna_kit_version=1 <script>",)
+
+
+def test_regions_are_those_of_the_annotation(tmp_path, genes):
+    report = report_scores(write(tmp_path / "scored.vcf"), read_annotation(genes))
+    found = {
+        kind: (scores["HK_DELTA_LL"].count, scores["HK_DELTA_LL"].mean)
+        for kind, scores in report.regions.items()
+    }
+    assert found == {
+        "CDS": (1, 2.0),
+        "non-coding exon": (1, -1.0),
+        "intron": (1, 0.25),
+        "intergenic": (1, 4.0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("position", "ref", "kind"),
+    [
+        (10, "A", "intergenic"),
+        (11, "A", "non-coding exon"),
+        (20, "A", "non-coding exon"),
+        (21, "A", "CDS"),
+        (30, "A", "CDS"),
+        (31, "A", "intron"),
+        (20, "AC", "CDS"),
+        (49, "ACG", "non-coding exon"),
+        (60, "A", "non-coding exon"),
+        (61, "A", "intergenic"),
+        (0, "A", "intergenic"),
+    ],
+)
+def test_region_is_that_of_the_bases_of_ref(tmp_path, genes, position, ref, kind):
+    row = ("chr1", position, ref, "T", "HK_DELTA_LL=1;HK_NTOK=8;HK_STATUS=PASS")
+    report = report_scores(write(tmp_path / "scored.vcf", [row]), read_annotation(genes))
+    assert [name for name, scores in report.regions.items() if scores["HK_DELTA_LL"].count] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("ref", "alt", "name"),
+    [
+        ("A", "C", "SNV"),
+        ("AAC", "AGC", "SNV"),
+        ("AC", "GT", "MNV"),
+        ("A", "AT", "insertion"),
+        ("CAT", "CT", "deletion"),
+        ("CAT", "GG", "delins"),
+        ("a", "A", "no change"),
+        ("A", "<DEL>", "symbolic"),
+        ("A", "A]chr2:5]", "symbolic"),
+        ("A", "*", "star"),
+    ],
+)
+def test_class_is_that_of_what_differs(ref, alt, name):
+    assert variant_class(ref, alt) == name
+
+
+@hypothesis.given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300), st.randoms(use_true_random=False))
+def test_distribution_is_that_of_the_values_in_any_order(values, rng):
+    one, other = Distribution(), Distribution()
+    for value in values:
+        one.add(value)
+    for value in rng.sample(values, len(values)):
+        other.add(value)
+    assert (one.bins, one.bin_width) == (other.bins, other.bin_width)
+    assert sum(one.bins.values()) == one.count == len(values)
+    numbers, counts = np.unique(np.floor(np.array(values) / one.bin_width), return_counts=True)
+    assert one.bins == dict(zip(numbers.astype(int).tolist(), counts.tolist(), strict=True))
+    assert len(one.bins) <= 96
+    # No finer bins would do: half as wide, they are too many.
+    assert one.bin_width == 2**-30 or len(np.unique(np.floor(np.array(values) / (one.bin_width / 2)))) > 96
+    assert one.mean == pytest.approx(np.mean(values), rel=1e-9, abs=1e-6)
+    assert one.standard_deviation == pytest.approx(np.std(values), rel=1e-6, abs=1e-6)
+    assert (one.minimum, one.maximum) == (min(values), max(values))
+
+
+def test_distribution_far_from_zero_keeps_its_spread():
+    each = Distribution()
+    for value in (1e9, 1e9 + 1, 1e9 + 2):
+        each.add(value)
+    assert each.standard_deviation == pytest.approx(math.sqrt(2 / 3))
+
+
+def test_distribution_without_values_is_no_number():
+    each = Distribution()
+    assert each.plain() == {"count": 0}
+    assert math.isnan(each.mean)
+    assert math.isnan(each.standard_deviation)
+
+
+def test_file_without_scores_is_refused(tmp_path):
+    plain = "".join(line for line in HEADER.splitlines(keepends=True) if "HK_STATUS" not in line)
+    with pytest.raises(InputError, match=r"scored\.vcf has no INFO/HK_STATUS: it is not scored"):
+        report_scores(write(tmp_path / "scored.vcf", header=plain, rows=[]))
+
+
+def test_file_without_records_has_a_report(tmp_path):
+    report = report_scores(write(tmp_path / "scored.vcf", rows=[]))
+    assert (report.num_records, report.unscored_fraction) == (0, 0)
+    assert "<svg" not in render_report(report)
+
+
+class Page(html.parser.HTMLParser):
+    """What a page holds: tags that are open, tables, and what it would fetch."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.fetched, self.words = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.fetched += [value for name, value in attrs if name in ("src", "href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        assert not {"src", "href"} & dict(attrs).keys()
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_page_is_whole_and_needs_no_network(tmp_path, genes):
+    report = report_scores(write(tmp_path / "scored.vcf"), read_annotation(genes))
+    page = Page(
+        render_report(report, [ShardTiming("0000.vcf.gz", 6, 2.0), ShardTiming("0001.vcf.gz", 0, 1.0)])
+    )
+    assert page.open == []
+    assert page.fetched == []
+    assert "script" not in page.tags
+    # One of each score in all, and in each region that has one; LLR has none in the intron.
+    assert page.tags.count("svg") == 2 + 2 + 2 + 1 + 2
+    for word in (
+        "SYMBOLIC",
+        "deletion",
+        "Scores: intergenic",
+        "##hyenadna_kit_version=1 <script>",
+        "2.0",
+        "3.0",
+    ):
+        assert word in page.words
+
+
+def test_every_bin_is_a_bar(tmp_path):
+    report = report_scores(write(tmp_path / "scored.vcf"))
+    page = Page(render_report(report))
+    assert page.tags.count("rect") == sum(len(each.bins) for each in report.scores.values())
+
+
+def test_command_writes_page_and_numbers(tmp_path, genes, capsys):
+    scored, out = write(tmp_path / "scored.vcf.gz"), tmp_path / "report"
+    shards = [{"name": "0000.vcf.gz", "num_records": 6, "first": "", "last": "", "sites_sha256": ""}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"vcf": "v", "vcf_sha256": "", "shards": shards}))
+    (tmp_path / "0000.tsv").write_text("s\th:m:s\n1.5\t0:00:01\n")
+    words = ["--scored", scored, "--out", out, "--annotation", genes]
+    words += ["--manifest", tmp_path / "manifest.json", "--timings", tmp_path]
+    assert cli.main(["report-scores", *map(str, words)]) == 0
+    assert str(out / "report.html") in capsys.readouterr().err
+    found = json.loads((out / "report.json").read_text())
+    assert found["statuses"]["PASS"] == 3
+    assert found["regions"]["CDS"]["HK_LLR"]["mean"] == 1
+    assert found["shards"] == [{"shard": "0000.vcf.gz", "records": 6, "seconds": 1.5}]
+    assert "<!DOCTYPE html>" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [("s\n", "has no column s with seconds"), ("h\n1\n", "has no column s"), ("s\nx\n", "has no column s")],
+)
+def test_damaged_timing_is_refused(tmp_path, capsys, table, message):
+    shards = [{"name": "0000.vcf.gz", "num_records": 6, "first": "", "last": "", "sites_sha256": ""}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"vcf": "v", "vcf_sha256": "", "shards": shards}))
+    (tmp_path / "0000.tsv").write_text(table)
+    words = ["--scored", write(tmp_path / "scored.vcf"), "--out", tmp_path / "report"]
+    words += ["--manifest", tmp_path / "manifest.json", "--timings", tmp_path]
+    assert cli.main(["report-scores", *map(str, words)]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
+
+
+def test_manifest_without_timings_is_refused(tmp_path, capsys):
+    words = ["--scored", write(tmp_path / "scored.vcf"), "--out", tmp_path, "--manifest", tmp_path / "m.json"]
+    assert cli.main(["report-scores", *map(str, words)]) == 1
+    assert "--manifest and --timings go together" in capsys.readouterr().err
