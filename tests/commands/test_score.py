@@ -326,8 +326,8 @@ def test_truncated_input_is_one_line_and_leaves_an_older_output(folder):
 
 
 def start_long(folder):
-    """Start scoring 9,600 records with one process beside; return when some are written."""
-    vcf = folder.write(SNVS * 60)
+    """Start scoring 4,800 records with one process beside; return when some are written."""
+    vcf = folder.write(SNVS * 30)
     process = subprocess.Popen(
         [*COMMAND, *folder.words(vcf, "--workers", "1")],
         env=ENVIRONMENT,

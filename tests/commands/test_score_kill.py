@@ -13,7 +13,7 @@ import pytest
 from hyenadna_kit.testing import tiny_model
 from tests.oracles.vcf import write_bgzip
 
-KILLS = int(os.environ.get("HYENADNA_KIT_KILLS", "4"))
+KILLS = int(os.environ.get("HYENADNA_KIT_KILLS", "3"))
 """How often the job is killed; `make nightly` kills more often."""
 NUM_RECORDS = 6000
 ROOT = Path(__file__).parents[2]

@@ -313,7 +313,7 @@ def test_rule_19_few_records_wait_however_long_the_file(scorer, genome):
 
     def records():
         nonlocal read
-        for read in range(1, 4001):
+        for read in range(1, 1501):
             position = 20 + read % 100
             yield VariantRecord(read, "chr1", position, ONE[position], (other(ONE[position]),), (), b"")
 
@@ -321,7 +321,7 @@ def test_rule_19_few_records_wait_however_long_the_file(scorer, genome):
         read - done
         for done, _ in enumerate(score_records(scorer, genome, records(), ScoringRun(), source="x"), 1)
     ]
-    assert len(waiting) == 4000
+    assert len(waiting) == 1500
     assert max(waiting) <= 1024 + 64
 
 
