@@ -103,8 +103,13 @@ def measure_engines(name: str, case: Case, rounds: int) -> dict[str, object]:
 def draw_windows(placement: Placement, count: int) -> list[AlleleWindows]:
     """Return the windows of variants that share one of a random genome."""
     with tempfile.TemporaryDirectory() as folder:
-        write_fasta(Path(folder) / "genome.fa", 3 * placement.window)
-        genome = Fasta(Path(folder) / "genome.fa")
+        bases = np.random.default_rng(1).choice(list("ACGT"), 3 * placement.window)
+        (Path(folder) / "genome.fa").write_text(f">random\n{''.join(bases)}\n")
+        return windows_of(Fasta(Path(folder) / "genome.fa"), placement, count)
+
+
+def windows_of(genome: Fasta, placement: Placement, count: int) -> list[AlleleWindows]:
+    """Return substitutions, insertions and deletions, evenly over the variants of one window."""
     (contig,) = genome.contigs
     first = -(-placement.window // placement.stride) * placement.stride
     rng = np.random.default_rng(0)
