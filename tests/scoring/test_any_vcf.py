@@ -62,6 +62,7 @@ def genome(write_genome):
     return write_genome(CONTIGS)
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(records(), max_size=8), strands=st.sampled_from([(Strand.FORWARD,), tuple(Strand)]))
 def test_any_file_comes_out_as_it_was(model, genome, tmp_path, lines, strands):

@@ -305,6 +305,7 @@ def test_rule_18_a_cut_file_ends_with_its_record_and_nothing_under_the_name(kind
     assert not (tmp_path / "out.vcf").exists()
 
 
+@pytest.mark.slow
 def test_rule_19_few_records_wait_however_long_the_file(scorer, genome):
     from hyenadna_kit.io.vcf import VariantRecord
     from hyenadna_kit.scoring.score_records import score_records
