@@ -141,13 +141,13 @@ def _genome(options: ScoreOptions) -> "Genome":
 def _tell(scorer: "VariantScorer", genome: "Genome", options: ScoreOptions) -> int:
     """Print what the job would take, a line a fact."""
     from hyenadna_kit.backbone.memory import in_words
-    from hyenadna_kit.io.vcf import read_variants
     from hyenadna_kit.scoring.dry_run import dry_run
     from hyenadna_kit.scoring.score_records import ScoringRun
+    from hyenadna_kit.scoring.score_tables import open_variants
 
     run = ScoringRun(on_ref_mismatch=options.on_ref_mismatch)
-    with read_variants(options.vcf) as reader:
-        found = dry_run(scorer, genome, reader, run, source=reader.name)
+    with open_variants(options.vcf) as table:
+        found = dry_run(scorer, genome, table.records, run, source=table.name)
     work = found.work
     facts = {
         "records": f"{work.num_records:,}",

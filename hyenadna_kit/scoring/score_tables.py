@@ -5,7 +5,7 @@ row an ALT: the columns of the input, then the scores with all their digits.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 from hyenadna_kit.errors import InputError
@@ -79,13 +79,23 @@ def score_columns(scores: Sequence[str]) -> tuple[TableColumn, ...]:
     return (*(TableColumn(name, "double") for name in scores), *_COMPANIONS)
 
 
+@contextmanager
+def open_variants(variants: str | Path) -> Iterator[VariantTable]:
+    """Open a table or a variant file as columns and records.
+
+    Raises:
+        InputError: The file is damaged at its start, or lacks a column.
+    """
+    if is_variant_table(variants):
+        yield read_variant_table(Path(variants))
+    else:
+        with read_variants(variants) as reader:
+            yield variants_as_table(reader)
+
+
 def _score_to_table(job: ScoringJob) -> ScoringReport:
     scores = job.scorer.scores
-    with ExitStack() as stack:
-        if is_variant_table(job.variants):
-            table = read_variant_table(Path(job.variants))
-        else:
-            table = variants_as_table(stack.enter_context(read_variants(job.variants)))
+    with open_variants(job.variants) as table:
         columns = (*table.columns, *score_columns(scores))
         _refuse_taken(table, columns)
         metadata = dict(line.removeprefix("##").split("=", 1) for line in job.provenance)

@@ -169,6 +169,14 @@ def test_dry_run_tells_what_it_would_take_and_writes_nothing(folder, capsys):
     assert {path.name for path in folder.path.iterdir()} == before
 
 
+def test_dry_run_reads_tables_too(folder, capsys):
+    table = folder.path / "in.tsv"
+    table.write_text(f"chrom\tpos\tref\talt\nchr1\t40\t{BASES[39]}\t{other(BASES[39])}\n")
+    assert folder.run(table, "--dry_run", out=folder.path / "out.tsv") == 0
+    assert re.search(r"^records +1$", capsys.readouterr().out, re.MULTILINE)
+    assert not (folder.path / "out.tsv").exists()
+
+
 def test_batches_and_processes_change_nothing(folder):
     vcf = folder.write(SNVS)
     assert folder.run(vcf, "--strands", "both") == 0
