@@ -2,21 +2,25 @@
 
     python benchmarks/scoring.py                                  # engines: about ten minutes
     python benchmarks/scoring.py --parts human --vcf clinvar.vcf.gz --genome chr22.fa.gz
+    python benchmarks/scoring.py --parts genome --genome ecoli.fna.gz
     python benchmarks/scoring.py --parts memory                   # a million records
 
 ``engines`` draws variants that share one window of a random genome: substitutions, insertions and
 deletions. ``full`` is two passes a variant, which is what scoring without shared windows costs; the
-sides take turns. ``human`` scores a file as the command does. ``memory`` compares the peak of a process
-that scores a million records with that of one that scores ten thousand.
+sides take turns. ``human`` scores a file as the command does. ``genome`` scores every SNV of a genome
+and compares some of them with what ``score`` says. ``memory`` compares the peak of a process that scores
+a million records with that of one that scores ten thousand.
 """
 
 import argparse
+import csv
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +32,7 @@ from record import cpu_name, record
 from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.io.fasta import Fasta
+from hyenadna_kit.io.genome_scores_reader import GenomeScores
 from hyenadna_kit.scoring.alleles import AlleleWindows
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.prepare import Preparation
@@ -36,9 +41,10 @@ from hyenadna_kit.scoring.scorer import VariantScorer
 from hyenadna_kit.scoring.scores import SCORES
 from hyenadna_kit.testing.models import tiny_model
 
-PARTS = ("engines", "human", "memory")
+PARTS = ("engines", "human", "genome", "memory")
 FEW, MANY, SPACING = 10_000, 1_000_000, 4
 INSERTION, DELETION = 2, 3
+COMPARED = 2000
 SEPARATE = 3
 """Variants that are scored by two passes of their own; each takes as long as any other."""
 
@@ -68,6 +74,8 @@ def main(options: argparse.Namespace) -> None:
         figures["engines"] = rows
     if "human" in options.parts:
         figures["human"] = measure_file(options)
+    if "genome" in options.parts:
+        figures["genome"] = measure_genome(options.genome)
     if "memory" in options.parts:
         figures["memory"] = measure_memory()
     command = " ".join(["python benchmarks/scoring.py", *sys.argv[1:]])
@@ -143,12 +151,47 @@ def measure_file(options: argparse.Namespace) -> dict[str, object]:
         return run_command("score", *words, "--out", folder / "out.vcf.gz", "--max_unscored", "1")
 
 
+def measure_genome(path: Path) -> dict[str, object]:
+    """Return what every SNV of a genome takes, and how far some of the scores are from those of ``score``."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        build_ours(Shape(2, 128), 1024).save_pretrained(folder / "model")
+        words = ["--model", folder / "model", "--genome", path]
+        used = run_command("score-genome", *words, "--out", folder / "all.tsv.gz")
+        genome, scores = Fasta(path), GenomeScores(folder / "all.tsv.gz")
+        write_some_snvs(folder / "some.vcf", genome, COMPARED)
+        run_command("score", *words, "--vcf", folder / "some.vcf", "--out", folder / "some.tsv")
+        with (folder / "some.tsv").open() as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t"))
+        found = [scores.llr(row["chrom"], int(row["pos"]) - 1, row["ref"], row["alt"]) for row in rows]
+        errors = [abs(value - float(row["llr"])) for value, row in zip(found, rows, strict=True)]
+        size = sum(genome.contigs.values())
+        return {
+            "bases": size,
+            "snvs": 3 * size,
+            **used,
+            "compared": len(errors),
+            "largest_error": max(errors),
+        }
+
+
+def write_some_snvs(path: Path, genome: Fasta, count: int) -> None:
+    """Write a VCF of substitutions that are spread over the longest contig."""
+    contig, length = max(genome.contigs.items(), key=lambda item: item[1])
+    with path.open("w") as vcf:
+        vcf.write(f"##fileformat=VCFv4.2\n##contig=<ID={contig}>\n")
+        vcf.write("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]) + "\n")
+        for position in range(0, length, length // count):
+            ref = genome.fetch(Interval(contig, position, position + 1))
+            vcf.write(f"{contig}\t{position + 1}\t.\t{ref}\t{other(ref)}\t.\t.\t.\n")
+
+
 def measure_memory() -> dict[str, object]:
     """Return the peaks of two processes that score few and many records, windows of 64 bp."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tiny_model().save_pretrained(folder / "model")
-        write_fasta(folder / "genome.fa", SPACING * MANY)
+        write_fasta(folder / "genome.fa", SPACING * MANY * 11 // 10)
         peaks: dict[str, object] = {}
         for count in (FEW, MANY):
             write_snvs(folder / "in.vcf", Fasta(folder / "genome.fa"), count)
@@ -161,11 +204,12 @@ def measure_memory() -> dict[str, object]:
 def write_snvs(path: Path, genome: Fasta, count: int) -> None:
     """Write a VCF of one substitution every few bases of the only contig."""
     (contig,) = genome.contigs
-    bases = genome.fetch(Interval(contig, 0, SPACING * count))
+    bases = genome.fetch(Interval(contig, 0, genome.contigs[contig]))
+    known = (position for position in range(0, len(bases), SPACING) if bases[position] != "N")
     with path.open("w") as vcf:
         vcf.write(f"##fileformat=VCFv4.2\n##contig=<ID={contig}>\n")
         vcf.write("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]) + "\n")
-        for position in range(0, SPACING * count, SPACING):
+        for position in islice(known, count):
             ref = bases[position]
             vcf.write(f"{contig}\t{position + 1}\t.\t{ref}\t{other(ref)}\t.\t.\t.\n")
 
@@ -203,6 +247,8 @@ def parse() -> argparse.Namespace:
     options = parser.parse_args()
     if "human" in options.parts and not (options.vcf and options.genome):
         parser.error("--parts human needs --vcf and --genome")
+    if "genome" in options.parts and not options.genome:
+        parser.error("--parts genome needs --genome")
     return options
 
 

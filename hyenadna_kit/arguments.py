@@ -14,7 +14,7 @@ import inspect
 import json
 import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -208,6 +208,10 @@ def _one_line(problem: str, options_class: type, given: Given) -> str:
 
 class _HelpFormatter(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Help with the description as written, without import paths and what is refused here."""
+
+    def add_arguments(self, actions: Iterable[argparse.Action]) -> None:
+        """Take the flags: those that are required come first."""
+        super().add_arguments(sorted(actions, key=lambda action: not action.required))
 
     def format_help(self) -> str:
         """Return the text of the help."""

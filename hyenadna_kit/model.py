@@ -71,6 +71,8 @@ class HyenaDNA(nn.Module):
         self,
         input_ids: Integer[Tensor, "batch length"],
         attention_mask: Bool[Tensor, "batch length"] | None = None,
+        *,
+        read_from: int = 0,
     ) -> HyenaDNAOutput:
         """Run the model on token ids of any integer dtype.
 
@@ -78,8 +80,9 @@ class HyenaDNA(nn.Module):
             input_ids: Token ids. Longer input than the trained context is allowed.
             attention_mask: False where a position is padding; None where there is none. Padding on
                 the right needs no mask: the model is causal.
+            read_from: First position that is returned; those before it are its context.
         """
-        hidden_states = self.backbone(input_ids, attention_mask)
+        hidden_states = self.backbone(input_ids, attention_mask, read_from=read_from)
         return HyenaDNAOutput(self.head(hidden_states, self.backbone.embedding_weight), hidden_states)
 
     def forward_with_suffixes(
@@ -87,12 +90,14 @@ class HyenaDNA(nn.Module):
         input_ids: Integer[Tensor, "batch length"],
         suffix_ids: Integer[Tensor, "suffixes suffix_length"],
         places: SuffixPlaces,
+        *,
+        read_from: int = 0,
     ) -> tuple[HyenaDNAOutput, HyenaDNAOutput]:
         """Run the model on sequences and on changed ends of them, without gradients.
 
         See :meth:`~hyenadna_kit.backbone.backbone.Backbone.forward_with_suffixes`.
         """
-        states = self.backbone.forward_with_suffixes(input_ids, suffix_ids, places)
+        states = self.backbone.forward_with_suffixes(input_ids, suffix_ids, places, read_from=read_from)
         with torch.no_grad():
             whole, suffixes = (
                 HyenaDNAOutput(self.head(each, self.backbone.embedding_weight), each) for each in states

@@ -117,27 +117,32 @@ class Backbone(nn.Module):
         self,
         input_ids: Integer[Tensor, "batch length"],
         attention_mask: Bool[Tensor, "batch length"] | None = None,
-    ) -> Float[Tensor, "batch length d_model"]:
+        *,
+        read_from: int = 0,
+    ) -> Float[Tensor, "batch length_read d_model"]:
         """Return the hidden states after the final norm.
 
         Args:
             input_ids: Token ids, any integer dtype.
             attention_mask: False where a position is padding; None where there is none.
+            read_from: First position whose states are returned; those before it are its context, and
+                without gradients on a CPU the last block spares itself most of its work there.
 
         Raises:
-            ValueError: There is no token.
+            ValueError: There is no token, or no position ``read_from``.
         """
+        _check_read_from(read_from, input_ids.shape[1])
         if not input_ids.numel():
             raise ValueError(f"input_ids hold no token: their shape is {tuple(input_ids.shape)}")
         in_place = input_ids.device.type == "cpu" and self.config.mixer.runs_in_place
         if in_place and not (self.training or torch.is_grad_enabled()):
-            return self._infer(input_ids, attention_mask)
+            return self._infer(input_ids, attention_mask, read_from=read_from)
         embedded = self.drop_embedding(self.embeddings(input_ids))
         # The sum of many small steps needs more digits than bfloat16 has.
         residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
         for block in self.layers:
             residual = block(residual, attention_mask)
-        output: Tensor = self.ln_f(residual.to(self.ln_f.weight.dtype))
+        output: Tensor = self.ln_f(residual[:, read_from:].to(self.ln_f.weight.dtype))
         return output
 
     def forward_with_suffixes(
@@ -145,7 +150,9 @@ class Backbone(nn.Module):
         input_ids: Integer[Tensor, "batch length"],
         suffix_ids: Integer[Tensor, "suffixes suffix_length"],
         places: SuffixPlaces,
-    ) -> tuple[Float[Tensor, "batch length d_model"], Float[Tensor, "suffixes suffix_length d_model"]]:
+        *,
+        read_from: int = 0,
+    ) -> tuple[Float[Tensor, "batch length_read d_model"], Float[Tensor, "suffixes suffix_length d_model"]]:
         """Return the hidden states of sequences and of changed ends of them, in eval mode.
 
         A suffix gets the states that it would have behind all that lies before it in its sequence.
@@ -155,14 +162,18 @@ class Backbone(nn.Module):
             input_ids: Token ids of the sequences.
             suffix_ids: Token ids of the suffixes.
             places: Where they branch off, at least ``suffix_context`` positions into a sequence.
+            read_from: First position of the sequences whose states are returned, see :meth:`forward`.
 
         Raises:
-            ValueError: The mixer cannot share prefixes, or a suffix begins too early or ends too late.
+            ValueError: The mixer cannot share prefixes, a suffix begins too early or ends too late, or
+                there is no position ``read_from``.
         """
+        _check_read_from(read_from, input_ids.shape[1])
         self._check_places(places, input_ids.shape[1])
         with torch.no_grad():
             suffixes = Suffixes(places, self._residual(suffix_ids))
-            return self._infer(input_ids, None, suffixes), self._final_norm_(suffixes.states)
+            whole = self._infer(input_ids, None, suffixes, read_from=read_from)
+            return whole, self._final_norm_(suffixes.states)
 
     def _check_places(self, places: SuffixPlaces, length: int) -> None:
         mixer = self.config.mixer
@@ -176,7 +187,12 @@ class Backbone(nn.Module):
             )
 
     def _infer(
-        self, input_ids: Tensor, attention_mask: Tensor | None, suffixes: Suffixes | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        suffixes: Suffixes | None = None,
+        *,
+        read_from: int,
     ) -> Tensor:
         """Return the same without gradients: the residual stream is changed in place."""
         batch, length = input_ids.shape
@@ -184,10 +200,11 @@ class Backbone(nn.Module):
         if suffixes is not None and room is not None:
             room -= suffix_bytes(suffixes.states.shape[0] * suffixes.places.length, self.config.d_model)
         plans = plan_inference(self.config.pass_size(batch, length), room)
+        plans[-1] = replace(plans[-1], read_from=read_from)
         residual = self._residual(input_ids)
         for block, plan in zip(self.blocks, plans, strict=True):
             block.advance_(residual, attention_mask, plan, suffixes)
-        return self._final_norm_(residual)
+        return self._final_norm_(residual[:, read_from:])
 
     def _residual(self, input_ids: Tensor) -> Tensor:
         """Return the residual stream as it begins."""
@@ -242,6 +259,11 @@ class Backbone(nn.Module):
             std = _INITIALIZER_RANGE / math.sqrt(2 * self.config.num_layers)
             nn.init.normal_(module.mlp.fc2.weight, std=std)
             nn.init.normal_(module.mixer.out_proj.weight, std=std)
+
+
+def _check_read_from(read_from: int, length: int) -> None:
+    if not 0 <= read_from < max(1, length):
+        raise ValueError(f"read_from must be one of the {length} positions, got {read_from}")
 
 
 def filter_parameters(backbone: nn.Module) -> list[tuple[str, nn.Parameter]]:

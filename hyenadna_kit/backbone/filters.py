@@ -105,7 +105,7 @@ class PositionFeatures(nn.Module):
         angles = frequencies * (2 * math.pi / self.context_length * distances)[:, None]
         return torch.cat([self.times(length, device)[:, None], torch.cos(angles), -torch.sin(angles)], dim=1)
 
-    def times(self, length: int, device: torch.device | None = None) -> Float[Tensor, "length"]:
+    def times(self, length: int, device: torch.device | None = None) -> Float[Tensor, " length"]:
         """Return t: each distance as a fraction of the trained context, in float64."""
         return torch.arange(length, dtype=torch.float64, device=device) / (self.context_length - 1)
 
@@ -198,7 +198,7 @@ class ImplicitFilter(nn.Module):
         assert isinstance(last, nn.Linear)
         return last
 
-    def decay_rates(self) -> Float[Tensor, "channels"]:
+    def decay_rates(self) -> Float[Tensor, " channels"]:
         """Return how fast each channel decays, in units of one trained context; float64."""
         target = math.log(self.config.decay_target)
         slow, fast = target / self.config.slow_decay_fraction, target / self.config.fast_decay_fraction
@@ -210,7 +210,7 @@ class ImplicitFilter(nn.Module):
         return [(layer.weight, layer.bias) for layer in hidden]
 
     @property
-    def _frequency(self) -> Float[Tensor, "width"]:
+    def _frequency(self) -> Float[Tensor, " width"]:
         sine = self.implicit_filter[1]
         assert isinstance(sine, Sine)
         return sine.freq[0]
@@ -220,7 +220,7 @@ class ImplicitFilter(nn.Module):
             return None
         return self.decay_rates().to(self.bias.dtype).repeat(self.directions)
 
-    def _times(self, length: int) -> Float[Tensor, "taps"]:
+    def _times(self, length: int) -> Float[Tensor, " taps"]:
         return self.pos_emb.times(length, self.bias.device).to(self.bias.dtype)
 
     def _taps(self, length: int) -> int:

@@ -29,6 +29,8 @@ class InferencePlan:
     """Rows (a channel of a sequence each) that are convolved at a time."""
     keep_spectra: bool = True
     """Keep the spectra of the filters for the next pass."""
+    read_from: int = 0
+    """First position whose output is read; those before it need not be finished."""
 
 
 class Tile(NamedTuple):
@@ -45,11 +47,11 @@ class Tile(NamedTuple):
         return self.positions.start == 0
 
 
-def tiles(batch: int, length: int, tokens: int) -> Iterator[Tile]:
+def tiles(batch: int, length: int, tokens: int, *, first_position: int = 0) -> Iterator[Tile]:
     """Yield tiles of up to ``tokens`` tokens that cover every row from left to right."""
-    rows = max(1, tokens // length)
+    rows = max(1, tokens // max(1, length - first_position))
     for first in range(0, batch, rows):
-        for start in range(0, length, tokens):
+        for start in range(first_position, length, tokens):
             yield Tile(slice(first, min(first + rows, batch)), slice(start, min(start + tokens, length)))
 
 
@@ -58,7 +60,7 @@ class Linear(NamedTuple):
 
     weight: Float[Tensor, "outputs inputs"]
     """Weights."""
-    bias: Float[Tensor, "outputs"]
+    bias: Float[Tensor, " outputs"]
     """Biases."""
 
     @classmethod
@@ -92,12 +94,21 @@ class ShortProjection:
         self,
         layer: Linear,
         taps: Float[Tensor, "outputs num_taps"],
-        bias: Float[Tensor, "outputs"],
+        bias: Float[Tensor, " outputs"],
     ) -> None:
         self.layer = layer
         self.taps = taps
         self.bias = bias
         self._halo: Tensor | None = None
+
+    @property
+    def halo(self) -> int:
+        """States before a tile that it needs."""
+        return self.taps.shape[1] - 1
+
+    def begin_behind(self, before: Float[Tensor, "rows halo d_model"]) -> None:
+        """Take the normed states before a tile whose left neighbours are left out."""
+        self._halo = before
 
     def __call__(
         self,
@@ -112,7 +123,7 @@ class ShortProjection:
             tile: Where it lies; tiles of a row must come in order.
             mask: False where a position counts as absent, of the whole batch.
         """
-        halo = self.taps.shape[1] - 1
+        halo = self.halo
         if tile.is_first:
             self._halo = hidden_states.new_zeros(len(hidden_states), halo, hidden_states.shape[2])
         assert self._halo is not None

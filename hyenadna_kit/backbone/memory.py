@@ -19,7 +19,7 @@ _MOST_KEPT_BYTES = 5 << 28
 """Spectra are kept for the next pass while those of the whole model take no more than this."""
 _TILE_TOKENS = (2048, 256)
 _FEWER_FFT_ROWS = (8, 4, 2, 1)
-_SUFFIX_STREAMS = 6  # states, their norm, the signal and the sequences' own, and what they come from
+_SUFFIX_STREAMS = 4  # states, the signal, and while they are read the sequences' own and a copy
 _BACKWARD_BYTES = 18
 """Bytes of gradients for each number of the residual stream that are alive at a time; measured."""
 

@@ -20,9 +20,9 @@ from torch import Tensor
 class SuffixPlaces:
     """Where suffixes of one length branch off."""
 
-    rows: Int[Tensor, "suffixes"]
+    rows: Int[Tensor, " suffixes"]
     """Which sequence of the batch each belongs to."""
-    starts: Int[Tensor, "suffixes"]
+    starts: Int[Tensor, " suffixes"]
     """Its first position there, from 0."""
     length: int
     """Positions of each."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from hyenadna_kit.commands.scorer_options import ScorerOptions, load_scorer
 from hyenadna_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _MOST_LETTERS_OF_NAME = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class MutagenizeOptions:
+class MutagenizeOptions(ScorerOptions):
     """Score every single-base change of some regions or genes, and draw them.
 
     Positions and bases are those of the forward strand, also of genes on the other one. A line for each
@@ -48,27 +49,6 @@ class MutagenizeOptions:
     """Delete every base, too."""
     score: Literal["delta_ll", "llr", "l2", "cosine"] = "delta_ll"
     """Score to write."""
-    window: int | None = None
-    """Bases that the model reads; default: its context length."""
-    horizon: int | None = None
-    """Bases whose likelihoods are summed, from the change on; default: 512, a quarter window at most."""
-    min_left_context: int | None = None
-    """Fewest bases before a change; default: half a window."""
-    placement: Literal["grid", "centred"] = "grid"
-    """Windows on a grid that changes share, or one centred on each."""
-    engine: Literal["auto", "shared", "full"] = "auto"
-    """shared: a pass for every window of the genome, and of the changes the horizon alone. full: a pass for
-    every window, which gives the same scores. auto: shared where the model and the placement allow it."""
-    strands: Literal["forward", "reverse", "both"] = "forward"
-    """Strands that the model reads; both gives the mean."""
-    batch_size: int = 16
-    """Windows that the model reads at a time."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute."""
-    precision: Literal["fp32", "bf16", "auto"] = "fp32"
-    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
-    max_memory: str | None = None
-    """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
 
 
 def run(options: MutagenizeOptions) -> int:
@@ -100,7 +80,7 @@ def run(options: MutagenizeOptions) -> int:
     regions = _regions(options, genome)
     if options.figure is not None:
         _check_figures(Path(options.figure), regions)
-    scorer = _scorer(options)
+    scorer = load_scorer(options.model, options, [options.score])
     with computing(scorer.model, options.precision), ExitStack() as stack:
         provenance = mutagenesis_provenance(scorer, genome, options.score, columns)
         job = MutagenesisJob(genome=genome, regions=regions, columns=columns, provenance=provenance)
@@ -155,30 +135,6 @@ def _written(
             if options.figure is not None:
                 _draw(Path(options.figure), found)
             yield found
-
-
-def _scorer(options: MutagenizeOptions) -> "VariantScorer":
-    from hyenadna_kit.commands.computing import load_model
-    from hyenadna_kit.genome.interval import Strand
-    from hyenadna_kit.scoring.placement import Placement
-    from hyenadna_kit.scoring.scorer import VariantScorer
-
-    model = load_model(options.model, options.device, options.max_memory)
-    placement = Placement.for_window(
-        model.context_length if options.window is None else options.window,
-        horizon=options.horizon,
-        min_left_context=options.min_left_context,
-        kind=options.placement,
-    )
-    strands = {"forward": (Strand.FORWARD,), "reverse": (Strand.REVERSE,), "both": tuple(Strand)}
-    return VariantScorer(
-        model,
-        placement,
-        strands=strands[options.strands],
-        batch_size=options.batch_size,
-        scores=(options.score,),
-        engine=options.engine,
-    )
 
 
 def _regions(options: MutagenizeOptions, genome: "Genome") -> list["NamedRegion"]:

@@ -65,7 +65,7 @@ def _lines(unit: Unit) -> Iterator[OnProgress]:
         latest, now = done, time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            _say(unit.doing, _describe(unit, done, total, now - started))
+            _say(unit.doing, _describe(unit, done, total, now - started) + _left(done, total, now - started))
 
     yield on_progress
     if latest is not None:
@@ -74,6 +74,17 @@ def _lines(unit: Unit) -> Iterator[OnProgress]:
 
 def _say(verb: str, text: str) -> None:
     print(f"{verb} {text}".lstrip(), file=sys.stderr, flush=True)
+
+
+def _left(done: int, total: int | None, seconds: float) -> str:
+    """Return how long the rest takes if it goes on like this."""
+    if not total or not 0 < done < total:
+        return ""
+    left = seconds * (total - done) / done
+    for size, unit, digits in ((3600, "h", 1), (60, "min", 0)):
+        if left >= 1.5 * size:
+            return f", about {left / size:.{digits}f} {unit} left"
+    return f", about {left:.0f} s left"
 
 
 def _describe(unit: Unit, done: int, total: int | None, seconds: float) -> str:

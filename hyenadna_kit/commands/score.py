@@ -1,20 +1,26 @@
 """``hyenadna-kit score``: a VCF in, the same VCF with scores out."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from hyenadna_kit.commands.scorer_options import ScorerOptions, load_scorer
 
 if TYPE_CHECKING:
     from hyenadna_kit.io.genome import Genome
-    from hyenadna_kit.scoring.score_records import ScoringReport
+    from hyenadna_kit.scoring.score_records import ScoringReport, ScoringRun
     from hyenadna_kit.scoring.scorer import VariantScorer
+    from hyenadna_kit.scoring.sources import ScoreSource
 
 TOO_FEW_SCORED = 3
 """Exit status: all records are written, but more ALTs than --max_unscored have no score."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreOptions:
+class ScoreOptions(ScorerOptions):
     """Score every ALT of a VCF or BCF by how much less, or more, likely it makes the sequence.
 
     Every record comes out, in order, every byte as it was but for INFO: HK_DELTA_LL, HK_LLR,
@@ -22,8 +28,8 @@ class ScoreOptions:
     status 3 tells that all was written but that too few ALTs could be scored.
     """
 
-    model: str
-    """Model folder."""
+    model: str | None = None
+    """Model folder; needed unless scores are looked up."""
     genome: str
     """Genome store or FASTA: the reference of the VCF."""
     vcf: str
@@ -32,35 +38,14 @@ class ScoreOptions:
     out: str
     """.vcf, .vcf.gz (bgzipped and indexed) or .bcf, - for standard output; or a table of one row an ALT, in
     full precision: .tsv, .tsv.gz or .parquet."""
-    window: int | None = None
-    """Bases that the model reads; default: its context length."""
-    horizon: int | None = None
-    """Bases whose likelihoods are summed, from the variant on; default: 512, a quarter window at most."""
-    min_left_context: int | None = None
-    """Fewest bases before a variant; default: half a window."""
-    placement: Literal["grid", "centred"] = "grid"
-    """Windows on a grid that variants share, or one centred on each variant."""
     scores: tuple[str, ...] = ("delta_ll", "llr", "entropy", "l2", "cosine")
     """Scores to write: some of delta_ll, llr, entropy, l2, cosine."""
-    engine: Literal["auto", "shared", "full"] = "auto"
-    """full: a pass for every window. shared: a pass for every window of the genome, and of the ALTs the
-    horizon alone, which gives the same scores. auto: shared where the model and the placement allow it."""
-    strands: Literal["forward", "reverse", "both"] = "forward"
-    """Strands that are read; both gives the mean."""
-    batch_size: int = 16
-    """Windows that the model reads at a time. Scores do not depend on it."""
     workers: int = 0
     """Processes that prepare windows beside the one that computes."""
     on_ref_mismatch: Literal["skip", "error", "swap"] = "skip"
     """Where the genome does not have REF: give a status, stop, or, where it has ALT, swap the two."""
     max_unscored: float = 0.5
     """Largest share of ALTs without a score that is a success."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute."""
-    precision: Literal["fp32", "bf16", "auto"] = "fp32"
-    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
-    max_memory: str | None = None
-    """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
     background: str | None = None
     """Score on a haplotype instead of the reference: a phased VCF or BCF whose variants surround each one."""
     sample: str | None = None
@@ -69,6 +54,13 @@ class ScoreOptions:
     """Which of the two alleles of a genotype of the background."""
     unphased: Literal["refuse", "reference", "alternative"] = "refuse"
     """A heterozygous genotype of the background without phase: stop, keep the reference, or take its ALT."""
+    calibration: str | None = None
+    """File of calibrate for this model, genome and options: adds HK_Z and HK_PCT, how far and how rare the
+    score is among those of null variants of the same kind."""
+    lookup: str | None = None
+    """Table of score-genome: look HK_LLR up in it, in seconds and without a model."""
+    include: tuple[str, ...] = ()
+    """Score only records whose FILTER has one of these, as PASS,. ; the others come out as FILTERED."""
     dry_run: bool = False
     """Say how many variants, windows, seconds and bytes it would take, and write nothing."""
 
@@ -80,49 +72,84 @@ def run(options: ScoreOptions) -> int:
         InputError: A file is damaged, an option does not fit, or a REF does not match and must.
         CheckpointError: The model folder is damaged.
     """
-    from hyenadna_kit.commands.computing import computing, load_model
     from hyenadna_kit.commands.progress import show_progress
     from hyenadna_kit.errors import InputError
-    from hyenadna_kit.genome.interval import Strand
-    from hyenadna_kit.scoring.placement import Placement
-    from hyenadna_kit.scoring.score_records import ScoringRun
-    from hyenadna_kit.scoring.score_tables import score_file
-    from hyenadna_kit.scoring.scorer import VariantScorer
+    from hyenadna_kit.scoring.score_tables import score_by
 
     if not 0 <= options.max_unscored <= 1:
         raise InputError(f"--max_unscored is a share between 0 and 1, got {options.max_unscored:g}")
-    genome = _genome(options)
-    model = load_model(options.model, options.device, options.max_memory)
-    placement = Placement.for_window(
-        model.context_length if options.window is None else options.window,
-        horizon=options.horizon,
-        min_left_context=options.min_left_context,
-        kind=options.placement,
-    )
-    strands = {"forward": (Strand.FORWARD,), "reverse": (Strand.REVERSE,), "both": tuple(Strand)}
-    scorer = VariantScorer(
-        model,
-        placement,
-        strands=strands[options.strands],
-        batch_size=options.batch_size,
-        scores=options.scores,
-        engine=options.engine,
-    )
-    if options.dry_run:
-        with computing(model, options.precision):
-            return _tell(scorer, genome, options)
-    with show_progress("records") as on_progress, computing(model, options.precision):
-        scoring = ScoringRun(
-            num_workers=options.workers,
-            on_ref_mismatch=options.on_ref_mismatch,
-            on_progress=lambda done: on_progress(done, None),
-        )
-        report = score_file(scorer, genome, options.vcf, options.out, scoring)
+    if options.lookup is None and options.dry_run:
+        return _tell(options)
+    with show_progress("records") as on_progress:
+        total = _count(options)
+        with _scores(options, lambda done: on_progress(done, total)) as scores:
+            report = score_by(scores, options.vcf, options.out)
     print(_summary(report, options.out), file=sys.stderr)
     if report.unscored_fraction <= options.max_unscored:
         return 0
     print(_complaint(report, options), file=sys.stderr)
     return TOO_FEW_SCORED
+
+
+@contextmanager
+def _scores(options: ScoreOptions, on_progress: Callable[[int], None]) -> Iterator["ScoreSource"]:
+    """Yield where scores come from, in the number format that they are computed in."""
+    from hyenadna_kit.commands.computing import computing
+    from hyenadna_kit.io.genome_scores_reader import GenomeScores
+    from hyenadna_kit.scoring.lookup import TableScores
+    from hyenadna_kit.scoring.sources import ModelScores
+
+    run = _run(options, on_progress)
+    if options.lookup is not None:
+        _refuse_beside_lookup(options)
+        with GenomeScores(options.lookup) as table:
+            yield TableScores(table, _genome(options), run)
+        return
+    genome, scorer = _genome(options), _scorer(options)
+    with computing(scorer.model, options.precision):
+        yield ModelScores(scorer, genome, run)
+
+
+def _scorer(options: ScoreOptions) -> "VariantScorer":
+    from hyenadna_kit.errors import InputError
+
+    if options.model is None:
+        raise InputError("--model is missing: give a model folder, or a table of score-genome with --lookup")
+    return load_scorer(options.model, options, options.scores)
+
+
+def _run(options: ScoreOptions, on_progress: Callable[[int], None] | None = None) -> "ScoringRun":
+    from hyenadna_kit.scoring.calibration import Calibration
+    from hyenadna_kit.scoring.score_records import ScoringRun
+
+    return ScoringRun(
+        num_workers=options.workers,
+        on_ref_mismatch=options.on_ref_mismatch,
+        include=options.include,
+        calibration=None if options.calibration is None else Calibration.load(options.calibration),
+        on_progress=on_progress,
+    )
+
+
+def _refuse_beside_lookup(options: ScoreOptions) -> None:
+    """Refuse options that a table has no answer to."""
+    from hyenadna_kit.errors import InputError
+
+    for name in ("model", "calibration", "background"):
+        if getattr(options, name) is not None:
+            raise InputError(f"--lookup takes scores from a table, without --{name}; leave one of them out")
+    if options.dry_run:
+        raise InputError("--lookup takes seconds and has no --dry_run; leave one of them out")
+
+
+def _count(options: ScoreOptions) -> int | None:
+    """Return how many records there are, having read all of them; None for what can be read once alone."""
+    from hyenadna_kit.scoring.score_tables import open_variants
+
+    if not Path(options.vcf).is_file():
+        return None
+    with open_variants(options.vcf) as table:
+        return sum(1 for _ in table.records)
 
 
 def _genome(options: ScoreOptions) -> "Genome":
@@ -138,16 +165,16 @@ def _genome(options: ScoreOptions) -> "Genome":
     return HaplotypeGenome.read(reference, options.background, rules)
 
 
-def _tell(scorer: "VariantScorer", genome: "Genome", options: ScoreOptions) -> int:
+def _tell(options: ScoreOptions) -> int:
     """Print what the job would take, a line a fact."""
     from hyenadna_kit.backbone.memory import in_words
+    from hyenadna_kit.commands.computing import computing
     from hyenadna_kit.scoring.dry_run import dry_run
-    from hyenadna_kit.scoring.score_records import ScoringRun
     from hyenadna_kit.scoring.score_tables import open_variants
 
-    run = ScoringRun(on_ref_mismatch=options.on_ref_mismatch)
-    with open_variants(options.vcf) as table:
-        found = dry_run(scorer, genome, table.records, run, source=table.name)
+    genome, scorer = _genome(options), _scorer(options)
+    with computing(scorer.model, options.precision), open_variants(options.vcf) as table:
+        found = dry_run(scorer, genome, table.records, _run(options), source=table.name)
     work = found.work
     facts = {
         "records": f"{work.num_records:,}",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyenadna_kit.commands.score import TOO_FEW_SCORED, ScoreOptions
+from hyenadna_kit.commands.scorer_options import placement_of
 
 if TYPE_CHECKING:
     from hyenadna_kit.scoring.placement import Placement
@@ -24,6 +25,8 @@ class ScoreBatchOptions(ScoreOptions):
     goes on and gives the same bytes. report.html and report.json are in the folder --work.
     """
 
+    model: str
+    """Model folder."""
     vcf: str
     """VCF, VCF.gz or BCF; a file, no pipe."""
     out: str
@@ -83,6 +86,8 @@ def _check(options: ScoreBatchOptions) -> None:
 
     if not 0 <= options.max_unscored <= 1:
         raise InputError(f"--max_unscored is a share between 0 and 1, got {options.max_unscored:g}")
+    if options.lookup is not None:
+        raise InputError("--lookup takes seconds and needs no shards; give it to hyenadna-kit score")
     if STDIO in (options.vcf, options.out):
         raise InputError("score-batch reads and writes files; name one with --vcf and one with --out")
     if Path(options.out).resolve() == Path(options.vcf).resolve():
@@ -103,15 +108,9 @@ def _job(options: ScoreBatchOptions) -> "tuple[Placement, dict[str, object]]":
     from hyenadna_kit.files import fingerprint
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.model import HyenaDNA
-    from hyenadna_kit.scoring.placement import Placement
 
     model = HyenaDNA.from_pretrained(options.model)
-    placement = Placement.for_window(
-        model.context_length if options.window is None else options.window,
-        horizon=options.horizon,
-        min_left_context=options.min_left_context,
-        kind=options.placement,
-    )
+    placement = placement_of(model, options, kind=options.placement)
     score = {name: value for name, value in _score_options(options).items() if name not in _WITHOUT_EFFECT}
     # An option that names a file is as good as what is in it.
     files = {name: Path(value) for name, value in score.items() if isinstance(value, str)}

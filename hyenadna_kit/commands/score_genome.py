@@ -2,11 +2,12 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Literal
+
+from hyenadna_kit.commands.scorer_options import WindowOptions, placement_of, strands_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreGenomeOptions:
+class ScoreGenomeOptions(WindowOptions):
     """Write the log-likelihood ratio of all three SNVs at every base of a genome, in nats.
 
     It is what score writes as HK_LLR with the same options. One pass of the genome is enough. A run that
@@ -25,22 +26,6 @@ class ScoreGenomeOptions:
     """BED file of regions, instead of --regions."""
     bigwig: bool = False
     """Write a track for each alternative base too: X.A.bw, X.C.bw, X.G.bw and X.T.bw."""
-    window: int | None = None
-    """Bases that the model reads; default: its context length."""
-    horizon: int | None = None
-    """As in score, which the grid of windows depends on; default: 512, a quarter window at most."""
-    min_left_context: int | None = None
-    """Fewest bases before a variant; default: half a window."""
-    strands: Literal["forward", "reverse", "both"] = "forward"
-    """Strands that are read; both gives the mean."""
-    batch_size: int = 16
-    """Windows that the model reads at a time."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute."""
-    precision: Literal["fp32", "bf16", "auto"] = "fp32"
-    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
-    max_memory: str | None = None
-    """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
 
 
 def run(options: ScoreGenomeOptions) -> int:
@@ -53,24 +38,18 @@ def run(options: ScoreGenomeOptions) -> int:
     """
     from hyenadna_kit.commands.computing import computing, load_model
     from hyenadna_kit.commands.progress import show_progress
-    from hyenadna_kit.genome.interval import Strand
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.io.regions import regions_or_bed, whole_genome
     from hyenadna_kit.scoring.genome_scores import GenomeScorer
     from hyenadna_kit.scoring.genome_scores_file import score_genome
-    from hyenadna_kit.scoring.placement import Placement
 
     genome = open_genome(options.genome)
     named = bool(options.regions or options.bed)
     regions = regions_or_bed(options.regions, options.bed, genome) if named else whole_genome(genome)
     model = load_model(options.model, options.device, options.max_memory)
-    placement = Placement.for_window(
-        model.context_length if options.window is None else options.window,
-        horizon=options.horizon,
-        min_left_context=options.min_left_context,
+    scorer = GenomeScorer(
+        model, placement_of(model, options), strands=strands_of(options), batch_size=options.batch_size
     )
-    strands = {"forward": (Strand.FORWARD,), "reverse": (Strand.REVERSE,), "both": tuple(Strand)}
-    scorer = GenomeScorer(model, placement, strands=strands[options.strands], batch_size=options.batch_size)
     total = sum(region.length for region in regions)
     with show_progress("bases") as on_progress, computing(model, options.precision):
         report = score_genome(

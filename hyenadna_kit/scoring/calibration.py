@@ -4,13 +4,16 @@ In: the scores of null variants of a genome. Out: of a score, its z and its perc
 keeps the null scores for every later run with the same model, genome and options.
 """
 
+import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +26,7 @@ from hyenadna_kit.scoring.calibration_file import read_null_scores, write_null_s
 from hyenadna_kit.scoring.null_cells import VariantClass, cells_of
 from hyenadna_kit.scoring.null_variants import LEAST_NULL, LONGEST_NULL, NullVariant, draw_null_variants
 from hyenadna_kit.scoring.prepare import chunked
+from hyenadna_kit.scoring.scored import UNCALIBRATED, Calibrated
 from hyenadna_kit.scoring.scorer import VariantScorer
 from hyenadna_kit.scoring.scores import SCORES
 
@@ -33,21 +37,6 @@ _LONG = 40
 
 OnProgress = Callable[[int, int], None] | None
 """``on_progress(done, total)``, in variants."""
-
-
-class Calibrated(NamedTuple):
-    """A score beside those of chance."""
-
-    z: float | None
-    """Standard deviations from the mean of the null; None where there is no null or it never varies."""
-    percentile: float | None
-    """Share of the null at least as extreme, (r + 1) / (n + 1): above 0, at most 1, small is extreme."""
-    cell: str | None
-    """Which null variants it was compared with; None where there are none."""
-
-
-UNCALIBRATED = Calibrated(None, None, None)
-"""What holds of a variant without a score or without a null."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +110,14 @@ class Calibration:
         """Name of the score."""
         name: str = self.job["score"]
         return name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of what it says of scores: what they depend on, and the null scores."""
+        digest = hashlib.sha256(json.dumps(self.job, sort_keys=True).encode())
+        for cell, scores in sorted(self.cells.items()):
+            digest.update(cell.encode() + scores.tobytes())
+        return digest.hexdigest()
 
     def check(self, scorer: VariantScorer, genome: Genome) -> None:
         """Refuse a scorer or a genome whose scores these null scores say nothing about.

@@ -15,7 +15,7 @@ from hyenadna_kit.io.vcf import VariantRecord
 from hyenadna_kit.scoring.engines import SharedEngine
 from hyenadna_kit.scoring.score_records import ScoringRun, score_records
 from hyenadna_kit.scoring.scorer import VariantScorer
-from hyenadna_kit.scoring.status import Site, Status, examine
+from hyenadna_kit.scoring.status import Status, examine
 
 _SAMPLED_RECORDS = 256
 _BYTES_A_FIELD = 20  # a name, a number of six digits and two separators
@@ -91,8 +91,7 @@ def _workload(
 
 
 def _scorable(record: VariantRecord, genome: Genome, run: ScoringRun) -> Iterator[tuple[str, int]]:
-    site = Site(record.contig, record.position, record.ref, record.alts)
-    for allele in examine(site, genome, run.on_ref_mismatch):
+    for allele in examine(run.site(record), genome, run.on_ref_mismatch):
         if allele.variant is not None and allele.status in (Status.PASS, Status.REF_MISMATCH):
             yield allele.variant.contig, allele.variant.position
 

@@ -17,6 +17,7 @@ from hyenadna_kit.backbone.memory import suffix_bytes
 from hyenadna_kit.backbone.suffixes import SuffixPlaces
 from hyenadna_kit.model import HyenaDNA, HyenaDNAOutput
 from hyenadna_kit.scoring.alleles import AlleleWindows, WindowKey
+from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.readings import AlleleReadings, HorizonReading, read_horizons
 
 _SUFFIX_TOKENS = 1 << 16
@@ -33,9 +34,10 @@ class Engine(ABC):
     name: ClassVar[str]
     """As options and files call it."""
 
-    def __init__(self, model: HyenaDNA, horizon: int, batch_size: int) -> None:
+    def __init__(self, model: HyenaDNA, placement: Placement, batch_size: int) -> None:
         self.model = model
-        self.horizon = horizon
+        self.placement = placement
+        self.horizon = placement.horizon
         self.batch_size = batch_size
 
     @abstractmethod
@@ -150,10 +152,12 @@ class SharedEngine(Engine):
         tokens = self._tensor(list(windows.values()))
         suffixes = self._tensor([each.alt[each.first :][: self.horizon] for each in variants])
         places = self._places([rows[each.key] for each in variants], variants)
+        read_from = self.placement.min_left_context - 1
+        read = places.shifted(-read_from)
         with torch.inference_mode():
-            whole, changed = self.model.forward_with_suffixes(tokens, suffixes, places)
-            ref = self._read_windows(whole, tokens, variants, places)
-            before = whole.logits[places.rows, places.starts - 1][:, None]
+            whole, changed = self.model.forward_with_suffixes(tokens, suffixes, places, read_from=read_from)
+            ref = self._read_windows(whole, tokens[:, read_from:], variants, read)
+            before = whole.logits[read.rows, read.starts - 1][:, None]
             logits = torch.cat([before, changed.logits[:, :-1]], dim=1)
             alt = read_horizons(logits, suffixes, changed.last_hidden_state, self._scored(variants)).arrays()
         return map(AlleleReadings, ref, alt)

@@ -139,7 +139,7 @@ class GenomeScorer:
         """Return log p of A, C, G and T minus that of the base itself, behind the left context."""
         windows = torch.from_numpy(tokens).to(next(self.model.parameters()).device)
         # The position before a base predicts it.
-        logits = self.model(windows[:, :-1]).logits[:, self.placement.min_left_context - 1 :]
+        logits = self.model(windows[:, :-1], read_from=self.placement.min_left_context - 1).logits
         of_bases = logits[..., FIRST_BASE : LAST_BASE + 1].double()
         own = windows[:, self.placement.min_left_context :].clamp(max=LAST_BASE).long() - FIRST_BASE
         # The normaliser of the softmax is the same for all bases: it cancels.

@@ -6,12 +6,10 @@ genome. A run that is killed leaves its parts beside the output, and the same co
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
@@ -22,9 +20,9 @@ from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.io.genome_scores_bigwig import Values, require_bigwig_writer, write_bigwig
 from hyenadna_kit.io.genome_scores_table import SUFFIX, Scored, assemble, check_table_path, write_lines
 from hyenadna_kit.io.regions import refuse_overlap, whole_genome
-from hyenadna_kit.ops.precision import product_dtype
 from hyenadna_kit.scoring.genome_scores import GenomeScorer
 from hyenadna_kit.scoring.genome_scores_parts import PartsFolder, divide, parts_folder
+from hyenadna_kit.scoring.provenance import provenance_lines
 from hyenadna_kit.tokenizers.nucleotide import LAST_BASE
 
 
@@ -154,19 +152,7 @@ def _track(table: Path, base: str) -> Path:
 
 
 def _header(scorer: GenomeScorer, genome: Genome) -> list[str]:
-    placement, parameter = scorer.placement, next(scorer.model.parameters())
-    strands = "both" if len(scorer.strands) > 1 else scorer.strands[0].name.lower()
     return [
-        f"##hyenadna_kit_version={version('hyenadna_kit')}",
-        f"##hyenadna_kit_model_sha256={scorer.model.fingerprint()}",
-        f"##hyenadna_kit_genome_sha256={genome.fingerprint}",
-        f"##hyenadna_kit_scorer=<window={placement.window},horizon={placement.horizon},"
-        f"min_left_context={placement.min_left_context},placement={placement.kind},strands={strands}>",
-        f"##hyenadna_kit_device=<device={parameter.device.type},dtype={_short(parameter.dtype)},"
-        f"products={_short(product_dtype(parameter))}>",
+        *provenance_lines(scorer.model, genome, scorer.placement, scorer.strands),
         "##hyenadna_kit_columns=<pos from 1; A to T: log p of that base as ALT minus log p of ref, in nats>",
     ]
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

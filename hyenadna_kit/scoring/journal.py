@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.scoring.scored import ScoredAllele
+from hyenadna_kit.scoring.scored import UNCALIBRATED, Calibrated, ScoredAllele
 from hyenadna_kit.scoring.scorer import VariantScores
 
 
@@ -105,9 +105,17 @@ def _line(content: object) -> bytes:
 
 
 def _fields(allele: ScoredAllele) -> list[object]:
-    scores = allele.scores
-    return [allele.status, allele.sign, *([] if scores is None else scores)]
+    if allele.calibrated == UNCALIBRATED:
+        return [allele.status, allele.sign, allele.scores]
+    return [allele.status, allele.sign, allele.scores, allele.calibrated]
 
 
-def _allele(status: str, sign: int, *scores: object) -> ScoredAllele:
-    return ScoredAllele(status, VariantScores(*scores) if scores else None, sign)  # type: ignore[arg-type]  # as written
+def _allele(
+    status: str, sign: int, scores: list[Any] | None, calibrated: list[Any] | None = None
+) -> ScoredAllele:
+    return ScoredAllele(
+        status,
+        None if scores is None else VariantScores(*scores),
+        sign,
+        UNCALIBRATED if calibrated is None else Calibrated(*calibrated),
+    )

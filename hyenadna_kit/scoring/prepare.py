@@ -42,6 +42,8 @@ class PreparedAllele(NamedTuple):
     """One entry a strand; empty where there is nothing to score."""
     sign: int = 1
     """-1 where the alleles are swapped."""
+    variant: Variant | None = None
+    """The change from the genome, under its contig name; None where there is nothing to score."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,8 @@ class Preparation:
         if not is_scorable(windows):
             return PreparedAllele((Status.N_WINDOW,))
         placed = Status.EDGE_PADDED if any(each.padded for each in windows) else Status.PASS
-        return PreparedAllele((placed,) if status is Status.PASS else (status, placed), windows, sign)
+        statuses = (placed,) if status is Status.PASS else (status, placed)
+        return PreparedAllele(statuses, windows, sign, variant)
 
 
 def is_scorable(windows: Sequence[AlleleWindows]) -> bool:

@@ -19,7 +19,7 @@ class Readings(NamedTuple):
 
     log_probs: Float[Tensor, "horizons horizon"]
     """``log p`` of every base, in nats, given those before it."""
-    entropies: Float[Tensor, "horizons"]
+    entropies: Float[Tensor, " horizons"]
     """Bits of what is predicted of the first base."""
     mean_states: Float[Tensor, "horizons d_model"]
     """Hidden states, averaged over the bases that count."""

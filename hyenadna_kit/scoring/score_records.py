@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.io.vcf import VariantRecord
+from hyenadna_kit.scoring.calibration import Calibration
 from hyenadna_kit.scoring.journal import Journal
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.prepare import Preparation, PreparedAllele, prepare_sites
@@ -41,12 +42,21 @@ class ScoringRun:
     """Processes that prepare windows beside this one."""
     on_ref_mismatch: MismatchPolicy = "skip"
     """What becomes of a REF that the genome does not have."""
+    include: tuple[str, ...] = ()
+    """Only records whose FILTER has one of these are scored, ``.`` being none; empty: all records."""
+    calibration: Calibration | None = None
+    """What one of the scores is compared with."""
     on_progress: Callable[[int], None] | None = None
     """Called with the number of records that were written so far."""
 
     def __post_init__(self) -> None:
         if self.num_workers < 0:
             raise InputError(f"num_workers must be 0 or more, got {self.num_workers}")
+
+    def site(self, record: VariantRecord) -> Site:
+        """Return what the scores of a record depend on."""
+        is_included = not self.include or not {*(record.filters or (".",))}.isdisjoint(self.include)
+        return Site(record.contig, record.position, record.ref, record.alts, is_included)
 
 
 @dataclass
@@ -105,13 +115,15 @@ def score_records(
     """
     records = iter(records)
     if journal is not None:
-        for alleles in journal.read():
-            yield ScoredRecord(next(records), alleles)
+        for row in journal.read():
+            yield ScoredRecord(next(records), row)
     for batch in _batches(_prepared(scorer, genome, records, run), scorer):
         if run.on_ref_mismatch == "error":
-            _refuse_mismatch(batch, source)
-        scored = iter(_score_alleles(scorer, [allele for _, alleles in batch for allele in alleles]))
-        rows = [list(islice(scored, len(alleles))) for _, alleles in batch]
+            for record, alleles in batch:
+                refuse_mismatch(record, (each for allele in alleles for each in allele.statuses), source)
+        alleles = [allele for _, alleles in batch for allele in alleles]
+        scored = _calibrate(_score_alleles(scorer, alleles), alleles, genome, run.calibration)
+        rows = [list(islice(scored, len(prepared))) for _, prepared in batch]
         if journal is not None:
             journal.write(rows)
         yield from (ScoredRecord(record, row) for (record, _), row in zip(batch, rows, strict=True))
@@ -128,7 +140,7 @@ def _prepared(
     )
     # The records wait in the queue of ``tee`` while their windows are prepared.
     ahead, behind = tee(records)
-    prepared = prepare_sites(preparation, map(_site, ahead), num_workers=run.num_workers)
+    prepared = prepare_sites(preparation, map(run.site, ahead), num_workers=run.num_workers)
     return zip(behind, prepared, strict=True)
 
 
@@ -149,10 +161,6 @@ def _batches(prepared: Iterable[_Prepared], scorer: VariantScorer) -> Iterator[l
         yield batch
 
 
-def _site(record: VariantRecord) -> Site:
-    return Site(record.contig, record.position, record.ref, record.alts)
-
-
 def _score_alleles(scorer: VariantScorer, alleles: Sequence[PreparedAllele]) -> Iterator[ScoredAllele]:
     scores = iter(scorer.score_windows([allele.windows for allele in alleles if allele.windows]))
     for allele in alleles:
@@ -163,10 +171,34 @@ def _score_alleles(scorer: VariantScorer, alleles: Sequence[PreparedAllele]) -> 
             yield ScoredAllele("|".join(allele.statuses), found, allele.sign)
 
 
-def _refuse_mismatch(batch: Iterable[_Prepared], source: str) -> None:
-    for record, alleles in batch:
-        if any(Status.REF_MISMATCH in allele.statuses for allele in alleles):
-            raise InputError(
-                f"{source}, record {record.number} ({record.site}): REF {record.ref!r} is not what the "
-                "genome has there; check that it is the file's reference, or use --on_ref_mismatch skip"
-            )
+def _calibrate(
+    scored: Iterable[ScoredAllele],
+    alleles: Sequence[PreparedAllele],
+    genome: Genome,
+    calibration: Calibration | None,
+) -> Iterator[ScoredAllele]:
+    """Yield the alleles beside chance, which makes changes from the genome and none to it."""
+    for found, allele in zip(scored, alleles, strict=True):
+        if calibration is None or found.scores is None or allele.variant is None or allele.sign < 0:
+            yield found
+        else:
+            value = found.scores.values[calibration.score]
+            yield found._replace(calibrated=calibration.of(allele.variant, genome, value))
+
+
+def refuse_mismatch(record: VariantRecord, statuses: Iterable[Status], source: str) -> None:
+    """Refuse a record whose REF the genome does not have.
+
+    Args:
+        record: The record.
+        statuses: What became of its ALTs.
+        source: What it comes from, for the error.
+
+    Raises:
+        InputError: One of the statuses says so.
+    """
+    if Status.REF_MISMATCH in statuses:
+        raise InputError(
+            f"{source}, record {record.number} ({record.site}): REF {record.ref!r} is not what the genome "
+            "has there; check that it is the file's reference, or use --on_ref_mismatch skip"
+        )

@@ -23,13 +23,14 @@ from hyenadna_kit.io.variant_tables import (
 )
 from hyenadna_kit.io.vcf import read_variants
 from hyenadna_kit.io.vcf_source import STDIO
+from hyenadna_kit.scoring.score_columns import ScoreColumn, cells_of_row
 from hyenadna_kit.scoring.score_records import ScoredRecord, ScoringReport, ScoringRun
-from hyenadna_kit.scoring.score_vcf import ScoringJob, score_vcf
+from hyenadna_kit.scoring.score_vcf import score_to_vcf
 from hyenadna_kit.scoring.scorer import VariantScorer
-from hyenadna_kit.scoring.status import Status
+from hyenadna_kit.scoring.scoring_job import ScoringJob
+from hyenadna_kit.scoring.sources import ModelScores, ScoreSource
 
 _SUFFIXES = (".vcf", ".vcf.gz", ".bcf", *VARIANT_TABLE_SUFFIXES)
-_COMPANIONS = (TableColumn("ntok", "int64"), TableColumn("nfrac", "double"), TableColumn("status", "string"))
 
 
 def score_file(
@@ -59,24 +60,24 @@ def score_file(
             ``out``), it has a column that would be written, a REF does not match and the policy is
             ``error``, or ``out`` cannot be made of it.
     """
+    return score_by(ModelScores(scorer, genome, run or ScoringRun()), variants, out)
+
+
+def score_by(scores: ScoreSource, variants: str | Path, out: str | Path) -> ScoringReport:
+    """Give every ALT of ``variants`` its scores, wherever they come from; see :func:`score_file`."""
     name = str(out)
     if name != STDIO and not name.endswith(_SUFFIXES):
         raise InputError(
             f"output {out} must end in {', '.join(_SUFFIXES)}, or be - for VCF on standard output"
         )
     if name.endswith(VARIANT_TABLE_SUFFIXES):
-        return _score_to_table(ScoringJob(scorer, genome, variants, Path(out), run or ScoringRun()))
+        return _score_to_table(ScoringJob(scores, variants, Path(out)))
     if is_variant_table(variants):
         raise InputError(
             f"{variants} is a table and has no header to make a VCF of; choose an output that ends in "
             f"{', '.join(VARIANT_TABLE_SUFFIXES)}, not {out}"
         )
-    return score_vcf(scorer, genome, variants, out, run)
-
-
-def score_columns(scores: Sequence[str]) -> tuple[TableColumn, ...]:
-    """Return the columns of some scores and of what accompanies them, in order."""
-    return (*(TableColumn(name, "double") for name in scores), *_COMPANIONS)
+    return score_to_vcf(ScoringJob(scores, variants, out))
 
 
 @contextmanager
@@ -94,15 +95,15 @@ def open_variants(variants: str | Path) -> Iterator[VariantTable]:
 
 
 def _score_to_table(job: ScoringJob) -> ScoringReport:
-    scores = job.scorer.scores
+    ours = job.scores.columns
     with open_variants(job.variants) as table:
-        columns = (*table.columns, *score_columns(scores))
+        columns = (*table.columns, *(column.table_column for column in ours))
         _refuse_taken(table, columns)
-        metadata = dict(line.removeprefix("##").split("=", 1) for line in job.provenance)
+        metadata = dict(line.removeprefix("##").split("=", 1) for line in job.scores.provenance)
 
         def write(scored: Iterator[ScoredRecord]) -> None:
             """Write the rows of all records."""
-            rows = (row for each in scored for row in _rows(each, scores, table.alt))
+            rows = (row for each in scored for row in _rows(each, ours, table.alt))
             write_variant_rows(Path(job.out), columns, rows, metadata=metadata)
 
         return job.execute(table.records, write, source=table.name)
@@ -117,19 +118,11 @@ def _refuse_taken(table: VariantTable, columns: Sequence[TableColumn]) -> None:
             )
 
 
-def _rows(scored: ScoredRecord, scores: Sequence[str], alt: int) -> Iterator[Sequence[Cell]]:
+def _rows(scored: ScoredRecord, columns: Sequence[ScoreColumn], alt: int) -> Iterator[Sequence[Cell]]:
     record, alleles = scored
     assert isinstance(record, TableRecord)  # the records of the table come back as they went in
     if not alleles:
-        yield (*record.cells, *(None for _ in scores), None, None, str(Status.NO_ALT))
+        yield (*record.cells, *cells_of_row(columns, None))
     for allele_text, allele in zip(record.alts, alleles, strict=True):
-        found = allele.scores
-        yield (
-            *record.cells[:alt],
-            allele_text,
-            *record.cells[alt + 1 :],
-            *(allele.value(name) for name in scores),
-            found.num_tokens if found else None,
-            found.n_fraction if found else None,
-            str(allele.status),
-        )
+        cells = cells_of_row(columns, allele)
+        yield (*record.cells[:alt], allele_text, *record.cells[alt + 1 :], *cells)

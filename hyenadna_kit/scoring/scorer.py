@@ -82,7 +82,7 @@ class VariantScorer:
         self.placement = placement
         self.strands = strands
         self.scores = [name for name in SCORES if name in scores]
-        self.engine = _engine(engine, model, placement)(model, placement.horizon, batch_size)
+        self.engine = _engine(engine, model, placement)(model, placement, batch_size)
 
     def score(self, genome: Genome, variants: Sequence[Variant]) -> list[VariantScores | None]:
         """Score variants whose REF is that of the genome, under the genome's contig names.

@@ -38,6 +38,10 @@ class Status(StrEnum):
     """The genome has only N where the likelihoods would be summed."""
     NAN = "NAN"
     """The model gave no number."""
+    FILTERED = "FILTERED"
+    """The record's FILTER is none of those that are asked for."""
+    NOT_IN_TABLE = "NOT_IN_TABLE"
+    """Scores are looked up, and the table has none: more than one base changes, or it lies outside."""
 
 
 class Site(NamedTuple):
@@ -51,6 +55,8 @@ class Site(NamedTuple):
     """Reference allele."""
     alts: tuple[str, ...]
     """Alternative alleles; empty where there is none."""
+    is_included: bool = True
+    """Whether it is to be scored at all."""
 
 
 class Allele(NamedTuple):
@@ -82,6 +88,8 @@ def examine(site: Site, genome: Genome, policy: MismatchPolicy) -> list[Allele]:
         policy: What becomes of a REF that the genome does not have: with ``swap``, an ALT that it
             has is scored the other way round. ``error`` is for the caller to raise.
     """
+    if not site.is_included:
+        return [Allele(Status.FILTERED)] * len(site.alts)
     contig = genome.names.find(site.contig)
     return [_examine(site, alt, contig, genome, policy) for alt in site.alts]
 

@@ -51,10 +51,10 @@ def draw(batch, length):
     return torch.randint(6, 12, (batch, length), generator=torch.Generator().manual_seed(length))
 
 
-def infer(backbone, *inputs):
+def infer(backbone, *inputs, **options):
     """Return the hidden states of a pass without gradients."""
     with torch.inference_mode():
-        return backbone(*inputs)
+        return backbone(*inputs, **options)
 
 
 def force(monkeypatch, plan):
@@ -205,6 +205,41 @@ def test_bfloat16_products_keep_the_residual_in_float32():
 def relative_rms(found, expected):
     """Return the error as a share of the root mean square."""
     return ((found.double() - expected).square().mean() / expected.square().mean()).sqrt().item()
+
+
+@pytest.mark.parametrize("read_from", [0, 1, 2, 3, 30, 59])
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
+@mixers
+def test_states_from_a_position_on(mixer, plan, read_from, monkeypatch):
+    backbone = build(mixer)
+    input_ids = draw(3, 60)
+    expected = backbone(input_ids)[:, read_from:]
+    torch.testing.assert_close(backbone(input_ids, read_from=read_from), expected, rtol=0, atol=0)
+    force(monkeypatch, plan)
+    torch.testing.assert_close(infer(backbone, input_ids, read_from=read_from), expected, rtol=0, atol=1e-11)
+
+
+def test_a_last_block_spares_itself_what_is_not_read(monkeypatch):
+    seen = []
+    original = backbone_module.Block.advance_
+
+    def advance(block, residual, *rest):
+        before = residual.clone()
+        original(block, residual, *rest)
+        seen.append((residual != before).any(2).any(0))
+
+    monkeypatch.setattr(backbone_module.Block, "advance_", advance)
+    infer(build(), draw(2, 60), read_from=40)
+    first, last = seen
+    assert first.all()
+    assert not last[:40].any()
+    assert last[40:].all()
+
+
+@pytest.mark.parametrize("read_from", [-1, 60])
+def test_a_position_that_is_not_there_is_refused(read_from):
+    with pytest.raises(ValueError, match=f"read_from must be one of the 60 positions, got {read_from}"):
+        build()(draw(1, 60), read_from=read_from)
 
 
 @pytest.mark.parametrize(("batch", "length", "tokens"), [(1, 10, 3), (5, 4, 9), (3, 7, 7), (2, 5, 100)])

@@ -34,6 +34,17 @@ def test_states_equal_those_of_whole_changed_sequences(mixer, tile_tokens, monke
     )
 
 
+@pytest.mark.parametrize("read_from", [1, 2, 7, 33])
+@mixers
+def test_states_from_a_position_on_are_the_same(mixer, read_from):
+    backbone = build(mixer)
+    input_ids, suffix_ids, places = draw()
+    whole, suffixes = backbone.forward_with_suffixes(input_ids, suffix_ids, places)
+    read, same = backbone.forward_with_suffixes(input_ids, suffix_ids, places, read_from=read_from)
+    torch.testing.assert_close(read, whole[:, read_from:], rtol=0, atol=1e-12)
+    torch.testing.assert_close(same, suffixes, rtol=0, atol=0)
+
+
 def test_a_suffix_depends_on_no_other():
     backbone = build()
     input_ids, suffix_ids, places = draw()

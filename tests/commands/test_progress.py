@@ -25,7 +25,7 @@ def test_plain_line_every_half_minute_and_at_the_end(capsys, clock):
             on_progress(done, 10_000)
         clock[0] += 1
     assert capsys.readouterr().err.splitlines() == [
-        "2,000 of 10,000 bases in 35.0 s (57 bases/s)",
+        "2,000 of 10,000 bases in 35.0 s (57 bases/s), about 2 min left",
         "4,000 bases in 61.0 s (66 bases/s)",
     ]
 
@@ -37,7 +37,7 @@ def test_unit_says_how_it_is_counted_and_what_is_done(capsys, clock):
         clock[0] += 10
         on_progress(9_000_000_000, 9_000_000_000)
     assert capsys.readouterr().err.splitlines() == [
-        "reading 4,640.0 of 9,000.0 MB in 40.0 s (116 MB/s)",
+        "reading 4,640.0 of 9,000.0 MB in 40.0 s (116 MB/s), about 38 s left",
         "read 9,000.0 MB in 50.0 s (180 MB/s)",
     ]
 
@@ -47,6 +47,24 @@ def test_unknown_total_is_left_out(capsys, clock):
         clock[0] += 40
         on_progress(5, None)
     assert capsys.readouterr().err.splitlines() == ["5 records in 40.0 s (0 records/s)"] * 2
+
+
+@pytest.mark.parametrize(
+    ("done", "left"),
+    [
+        (1, "about 66 min left"),
+        (0.5, "about 2.2 h left"),
+        (40, "about 60 s left"),
+        (10, "about 6 min left"),
+        (100, None),
+    ],
+)
+def test_time_left_if_it_goes_on_like_this(capsys, clock, done, left):
+    with show_progress("bases") as on_progress:
+        clock[0] += 40
+        on_progress(done, 100)
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.partition("), ")[2] == left
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -8,19 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-import torch
 
 from hyenadna_kit import cli
-from hyenadna_kit.backbone.backbone import BackboneConfig
-from hyenadna_kit.backbone.filters import FilterConfig
-from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
-from hyenadna_kit.model import HyenaDNAConfig
+from tests.commands.score_folder import ENVIRONMENT, save_small_model
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 PART_BASES = 200
 # The same command line, in parts that are small enough to be interrupted.
 MAIN = (
@@ -32,17 +25,7 @@ BASES = "".join(random.Random(0).choices("ACGT", k=600))
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """Return the folder of a small model with a context of 32."""
-    folder = tmp_path_factory.mktemp("model")
-    mixer = HyenaConfig(filter=FilterConfig(filter_order=8))
-    backbone = BackboneConfig(d_model=16, num_layers=1, d_inner=16, context_length=32, mixer=mixer)
-    model = HyenaDNAConfig(backbone=backbone).build()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.4 * torch.randn(parameter.shape, generator=generator))
-    model.save_pretrained(folder)
-    return folder
+    return save_small_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

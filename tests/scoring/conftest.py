@@ -69,21 +69,23 @@ class Unigram(HyenaDNA):
         self.row[7:12] = torch.tensor(log_probs)
         self.answer_to_n = answer_to_n
 
-    def forward(self, input_ids):
+    def forward(self, input_ids, *, read_from=0):
         """Return the same logits at every position, with ``answer_to_n`` added to rows that hold N."""
         batch, length = input_ids.shape
         has_n = (input_ids == 11).any(1)[:, None, None]
         logits = self.row + torch.where(has_n, self.answer_to_n, 0.0) * torch.ones(batch, length, 1)
-        return HyenaDNAOutput(logits, torch.zeros(batch, length, 16))
+        return HyenaDNAOutput(logits[:, read_from:], torch.zeros(batch, length - read_from, 16))
 
-    def forward_with_suffixes(self, input_ids, suffix_ids, places):
+    def forward_with_suffixes(self, input_ids, suffix_ids, places, *, read_from=0):
         """Return the same for windows and for suffixes, which hold N where their whole window does."""
         changed = input_ids[places.rows].clone()
         for window, start, suffix in zip(changed, places.starts, suffix_ids, strict=True):
             window[start : start + places.length] = suffix
         length = suffix_ids.shape[1]
         output = self.forward(changed)
-        return self.forward(input_ids), HyenaDNAOutput(*(each[:, :length] for each in output))
+        return self.forward(input_ids, read_from=read_from), HyenaDNAOutput(
+            *(each[:, :length] for each in output)
+        )
 
 
 def random_model(seed):

@@ -12,11 +12,9 @@ from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.io.genome_scores_bigwig import write_bigwig
 from hyenadna_kit.io.genome_scores_reader import GenomeScores
-from hyenadna_kit.io.vcf import VariantRecord
 from hyenadna_kit.scoring import genome_scores_parts
 from hyenadna_kit.scoring.genome_scores import GenomeScorer
 from hyenadna_kit.scoring.genome_scores_file import score_genome
-from hyenadna_kit.scoring.genome_scores_lookup import lookup_alleles
 from hyenadna_kit.scoring.genome_scores_parts import divide
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.scorer import VariantScorer
@@ -277,46 +275,6 @@ def test_parts_hold_every_base_once_and_are_cut_between_windows(stride):
     assert all(piece.start % stride == 0 or (piece.contig, piece.start) in starts for piece in pieces)
     longest = max(4 * stride, 48 + stride)
     assert all(sum(piece.length for piece in part) < 2 * longest for part in parts)
-
-
-def record(position, ref, *alts, contig="chr2"):
-    return VariantRecord(1, contig, position, ref, alts, (), b"")
-
-
-def test_records_get_the_scores_of_their_single_changed_base(genome, scorer, tmp_path):
-    out = tmp_path / "x.tsv.gz"
-    score_genome(scorer, genome, out, regions=[Interval("chr2", 20, 80), Interval("chr1", 58, 64)])
-    text = CONTIGS["chr2"]
-    others = {base: [alt for alt in "ACGT" if alt != base] for base in "ACGT"}
-    with GenomeScores(out) as scores:
-        scores.check_genome(genome)
-
-        def look(position, ref, *alts, contig="chr2"):
-            return lookup_alleles(scores, record(position, ref, *alts, contig=contig))
-
-        def llr(position, alt):
-            return scores.llr("chr2", position, text[position], alt)
-
-        ref, (one, two, three) = text[30], others[text[30]]
-        expected = [llr(30, one), llr(30, two), llr(30, three)]
-        assert None not in expected
-        assert look(30, ref, one, two, three) == expected
-        assert look(30, ref.lower(), one.lower(), contig="2") == expected[:1]
-        assert look(29, text[29:32], text[29] + one + text[31]) == expected[:1]
-        assert look(30, ref, "*", two, "<DEL>", ".", "N", ref, f"{ref}A", "") == [
-            None,
-            expected[1],
-            *[None] * 6,
-        ]
-        assert look(29, others[text[29]][0] + ref, others[text[29]][0] + one) == [None]
-        assert look(30, text[30:32], others[text[30]][0] + others[text[31]][0]) == [None]
-        assert look(30, two, one) == [None]
-        assert look(19, text[19], others[text[19]][0]) == [None]
-        assert look(19, text[19:21], text[19] + others[text[20]][0]) == [None]  # 19 is not in the table
-        assert look(-1, "N", "A") == [None]
-        assert look(30, ref, one, contig="chr3") == [None]
-        assert look(60, "N", "A", contig="chr1") == [None]
-        assert look(30, ref) == []
 
 
 def test_another_genome_than_the_scored_one_is_refused(genome, scorer, write_genome, tmp_path):

@@ -56,7 +56,7 @@ class Mixer(nn.Module):
         assert suffixes is None
         residual += self(normed(norm, residual), attention_mask)
         batch, length, _ = residual.shape
-        yield from tiles(batch, length, plan.tile_tokens)
+        yield from tiles(batch, length, plan.tile_tokens, first_position=plan.read_from)
 
     def mix_suffixes(
         self,

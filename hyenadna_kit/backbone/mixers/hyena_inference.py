@@ -52,7 +52,7 @@ class HyenaInference:
                 for tile in self._tiles():
                     signal[tile.rows, :, tile.positions] *= gate(self._normed(tile), tile, self.mask)
         gate, output = self._projection(0), Linear.of(self.mixer.out_proj, self.dtype)
-        for tile in self._tiles():
+        for tile in self._last_tiles(gate):
             mixed = gate(self._normed(tile), tile, self.mask).mul_(signal[tile.rows, :, tile.positions])
             output.add_to_(self.residual[tile.rows, tile.positions], mixed.transpose(1, 2))
             yield tile
@@ -60,6 +60,15 @@ class HyenaInference:
     def _tiles(self) -> Iterator[Tile]:
         batch, length, _ = self.residual.shape
         return tiles(batch, length, self.plan.tile_tokens)
+
+    def _last_tiles(self, gate: ShortProjection) -> Iterator[Tile]:
+        """Yield the tiles that are read, having shown the projection what lies before them."""
+        batch, length, _ = self.residual.shape
+        first = self.plan.read_from if self.plan.read_from >= gate.halo else 0
+        for tile in tiles(batch, length, self.plan.tile_tokens, first_position=first):
+            if tile.positions.start == first > 0:
+                gate.begin_behind(self._normed(Tile(tile.rows, slice(first - gate.halo, first))))
+            yield tile
 
     def _normed(self, tile: Tile) -> Tensor:
         return normed(self.norm, self.residual[tile.rows, tile.positions])

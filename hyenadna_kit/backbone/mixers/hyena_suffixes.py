@@ -18,8 +18,12 @@ from torch import Tensor, nn
 
 from hyenadna_kit.backbone.inference import Linear, Tile, normed
 from hyenadna_kit.backbone.mixers.filter_spectra import convolve
+from hyenadna_kit.backbone.mixers.hyena_inference import blocks
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.ops.precision import product_dtype
+
+_CONVOLVED_TOGETHER = 1 << 17
+"""Positions, over all rows: what their transforms need stays in the cache of a core."""
 
 if TYPE_CHECKING:
     from hyenadna_kit.backbone.mixers.hyena import HyenaMixer
@@ -38,32 +42,38 @@ class HyenaSuffixes(SuffixMixing):
     ) -> None:
         """Take what lies before the suffixes from the residual, before the mixer changes it."""
         self._mixer = mixer
+        self._norm = norm
         self._suffixes = suffixes
         self._dtype = product_dtype(mixer.in_proj.weight)
         self._suffixes_at_a_time = max(1, tile_tokens // suffixes.places.length)
         self._num_before = mixer.config.short_filter_order - 1
-        before = suffixes.places.before(residual, self._num_before)
-        self._normed = normed(norm, torch.cat([before, suffixes.states], dim=1))
+        self._before = suffixes.places.before(residual, self._num_before)
         self._signal = self._first_product()
-        self._reference: Tensor | None = None
 
     def see_input(self, signal: Float[Tensor, "batch channels length"]) -> None:
-        """Keep what the sequences themselves have at the places."""
-        self._reference = self._suffixes.places.gather(signal)
+        """Turn the suffixes' input into what differs from that of the sequences themselves."""
+        for some in self._blocks():
+            self._signal[some] -= self._suffixes.places[some].gather(signal)
 
     def see_output(self, signal: Float[Tensor, "batch channels length"], index: int) -> None:
         """Convolve the change, add the sequences' own output, gate it for a next convolution."""
-        assert self._reference is not None
-        places, d_model, order = self._suffixes.places, self._mixer.d_model, self._mixer.config.order
-        spectra_of = self._mixer.suffix_spectrum_cache.get(self._mixer.filter_fn, places.length)
-        spectra = spectra_of(slice(index * d_model, (index + 1) * d_model))
-        change = self._signal.sub_(self._reference)
-        self._reference = None
+        order = self._mixer.config.order
         for some in self._blocks():
-            change[some] = convolve(change[some], spectra).add_(places[some].gather(signal))
+            self._convolve_(self._signal[some], index)
+            self._signal[some] += self._suffixes.places[some].gather(signal)
         if index < order - 2:
             for some, (gate,) in self._projections(order - 2 - index, 1):
-                change[some] *= gate
+                self._signal[some] *= gate
+
+    def _convolve_(self, change: Float[Tensor, "suffixes d_model suffix_length"], index: int) -> None:
+        """Replace some signals by their convolution with the filters of one order."""
+        _, d_model, length = change.shape
+        spectra_of = self._mixer.suffix_spectrum_cache.get(self._mixer.filter_fn, length)
+        for signal in change:
+            for channels in blocks(d_model, max(1, _CONVOLVED_TOGETHER // length)):
+                first, last = index * d_model + channels.start, index * d_model + channels.stop
+                rows = signal[None, channels]
+                rows.copy_(convolve(rows, spectra_of(slice(first, last))))
 
     def add_output_(self) -> None:
         """Apply the last gate and the output layer."""
@@ -74,7 +84,7 @@ class HyenaSuffixes(SuffixMixing):
 
     def _first_product(self) -> Float[Tensor, "suffixes d_model suffix_length"]:
         places, d_model = self._suffixes.places, self._mixer.d_model
-        signal = self._normed.new_empty(len(places), d_model, places.length)
+        signal = self._suffixes.states.new_empty(len(places), d_model, places.length)
         for some, (gate, value) in self._projections(self._mixer.config.order - 1, 2):
             torch.mul(gate, value, out=signal[some])
         return signal
@@ -83,9 +93,10 @@ class HyenaSuffixes(SuffixMixing):
         """Yield projections after the short convolution, a few suffixes at a time."""
         project = self._mixer.short_projection(first, count, self._dtype)
         for some in self._blocks():
-            states = self._normed[some]
+            states = torch.cat([self._before[some], self._suffixes.states[some]], dim=1)
             tile = Tile(slice(0, len(states)), slice(0, states.shape[1]))
-            yield some, project(states, tile, None)[..., self._num_before :].chunk(count, dim=1)
+            projected = project(normed(self._norm, states), tile, None)[..., self._num_before :]
+            yield some, projected.chunk(count, dim=1)
 
     def _blocks(self) -> Iterator[slice]:
         for first in range(0, len(self._suffixes.places), self._suffixes_at_a_time):

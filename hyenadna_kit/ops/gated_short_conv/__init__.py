@@ -43,7 +43,7 @@ BACKENDS = (
 def gated_short_conv(
     projected: Float[Tensor, "batch projections length"],
     taps: Float[Tensor, "projections num_taps"],
-    bias: Float[Tensor, "projections"],
+    bias: Float[Tensor, " projections"],
     *,
     channels: int,
     backend: str = AUTO,

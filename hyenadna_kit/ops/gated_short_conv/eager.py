@@ -22,7 +22,7 @@ _TRANSPOSED_TILE_POSITIONS = 1024  # more of them, a row of memory each, would o
 def tiled_sum(
     projected: Float[Tensor, "batch projections length"],
     taps: Float[Tensor, "projections num_taps"],
-    bias: Float[Tensor, "projections"],
+    bias: Float[Tensor, " projections"],
     channels: int,
 ) -> Float[Tensor, "streams batch channels length"]:
     """Add the delayed copies; see :func:`~hyenadna_kit.ops.gated_short_conv.gated_short_conv`."""

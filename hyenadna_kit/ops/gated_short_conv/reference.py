@@ -8,7 +8,7 @@ from torch import Tensor
 def shifted_sum(
     projected: Float[Tensor, "batch projections length"],
     taps: Float[Tensor, "projections num_taps"],
-    bias: Float[Tensor, "projections"],
+    bias: Float[Tensor, " projections"],
     channels: int,
 ) -> Float[Tensor, "streams batch channels length"]:
     """Add the delayed copies; see :func:`~hyenadna_kit.ops.gated_short_conv.gated_short_conv`."""

@@ -18,7 +18,7 @@ from hyenadna_kit.ops.triton_support import on_gpu, why_not_triton
 
 __all__ = ["BACKENDS", "filters_from_hidden", "hidden_features", "implicit_filter"]
 
-Layers = Sequence[tuple[Float[Tensor, "width _"], Float[Tensor, "width"]]]
+Layers = Sequence[tuple[Float[Tensor, "width _"], Float[Tensor, " width"]]]
 """Weight and bias of the first and of every inner layer."""
 
 _WIDEST_KERNEL = 128
@@ -40,11 +40,11 @@ BACKENDS = (
 
 def implicit_filter(
     features: Float[Tensor, "length emb_dim"],
-    times: Float[Tensor, "length"],
+    times: Float[Tensor, " length"],
     layers: Layers,
-    frequency: Float[Tensor, "width"],
+    frequency: Float[Tensor, " width"],
     last: Float[Tensor, "channels width"],
-    rates: Float[Tensor, "channels"] | None,
+    rates: Float[Tensor, " channels"] | None,
     shift: float,
     *,
     backend: str = AUTO,

@@ -50,7 +50,7 @@ filters_in_blocks.register_autograd(backward, setup_context=setup_context)
 def hidden_features(
     features: Float[Tensor, "length emb_dim"],
     layers: Sequence[tuple[Tensor, Tensor]],
-    frequency: Float[Tensor, "width"],
+    frequency: Float[Tensor, " width"],
 ) -> Float[Tensor, "length width"]:
     """Return what the last layer reads, for inference: it serves all channels. No gradients."""
     network = hidden_layers([tensor for layer in layers for tensor in layer], frequency)
@@ -64,9 +64,9 @@ def hidden_features(
 @torch.no_grad()
 def filters_from_hidden(
     hidden: Float[Tensor, "length width"],
-    times: Float[Tensor, "length"],
+    times: Float[Tensor, " length"],
     last: Float[Tensor, "channels width"],
-    rates: Float[Tensor, "channels"] | None,
+    rates: Float[Tensor, " channels"] | None,
     shift: float,
 ) -> Float[Tensor, "channels length"]:
     """Return the filters of the channels whose rows of the last layer and rates are given.

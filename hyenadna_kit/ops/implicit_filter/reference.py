@@ -12,7 +12,7 @@ from hyenadna_kit.ops.implicit_filter.precision import exact_products
 def filters_by_formula(
     features: Float[Tensor, "length emb_dim"],
     layers: Sequence[Tensor],
-    frequency: Float[Tensor, "width"],
+    frequency: Float[Tensor, " width"],
     last: Float[Tensor, "channels width"],
     decay: Sequence[Tensor],
     shift: float,

@@ -20,7 +20,7 @@ BACKENDS = (
 def linear_gelu(
     inputs: Float[Tensor, "*shape features"],
     weight: Float[Tensor, "outputs features"],
-    bias: Float[Tensor, "outputs"],
+    bias: Float[Tensor, " outputs"],
     *,
     backend: str = AUTO,
 ) -> Float[Tensor, "*shape outputs"]:

@@ -10,7 +10,7 @@ from hyenadna_kit.ops.gelu import gelu
 def linear_then_gelu(
     inputs: Float[Tensor, "*shape features"],
     weight: Float[Tensor, "outputs features"],
-    bias: Float[Tensor, "outputs"],
+    bias: Float[Tensor, " outputs"],
 ) -> Float[Tensor, "*shape outputs"]:
     """Apply the two; see :func:`~hyenadna_kit.ops.linear_gelu.linear_gelu`."""
     return gelu(torch.nn.functional.linear(inputs, weight, bias))

@@ -28,7 +28,7 @@ def why_not_onednn(problem: Problem) -> str | None:
 def fused_linear_gelu(
     inputs: Float[Tensor, "*shape features"],
     weight: Float[Tensor, "outputs features"],
-    bias: Float[Tensor, "outputs"],
+    bias: Float[Tensor, " outputs"],
 ) -> Float[Tensor, "*shape outputs"]:
     """Apply the two at once; see :func:`~hyenadna_kit.ops.linear_gelu.linear_gelu`."""
     if torch.is_grad_enabled() and (inputs.requires_grad or weight.requires_grad or bias.requires_grad):

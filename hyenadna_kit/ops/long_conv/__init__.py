@@ -34,7 +34,7 @@ BACKENDS = (
 def long_conv(
     signal: Float[Tensor, "batch channels length"],
     filters: Float[Tensor, "channels taps"],
-    skip: Float[Tensor, "channels"],
+    skip: Float[Tensor, " channels"],
     *,
     gate: Float[Tensor, "batch channels length"] | None = None,
     reverse_filters: Float[Tensor, "channels taps"] | None = None,

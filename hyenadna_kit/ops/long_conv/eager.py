@@ -23,7 +23,7 @@ _LEAST_ROWS = 8
 def fft_convolution(
     signal: Float[Tensor, "batch channels length"],
     filters: Float[Tensor, "channels taps"],
-    skip: Float[Tensor, "channels"],
+    skip: Float[Tensor, " channels"],
     gate: Float[Tensor, "batch channels length"] | None = None,
     reverse_filters: Float[Tensor, "channels taps"] | None = None,
 ) -> Float[Tensor, "batch channels length"]:

@@ -8,7 +8,7 @@ from torch import Tensor
 def direct_convolution(
     signal: Float[Tensor, "batch channels length"],
     filters: Float[Tensor, "channels taps"],
-    skip: Float[Tensor, "channels"],
+    skip: Float[Tensor, " channels"],
     gate: Float[Tensor, "batch channels length"] | None = None,
     reverse_filters: Float[Tensor, "channels taps"] | None = None,
 ) -> Float[Tensor, "batch channels length"]:

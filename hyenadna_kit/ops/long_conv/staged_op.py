@@ -40,7 +40,7 @@ def why_not(problem: Problem) -> str | None:
 def forward(
     signal: Float[Tensor, "batch channels length"],
     filters: Float[Tensor, "channels taps"],
-    skip: Float[Tensor, "channels"],
+    skip: Float[Tensor, " channels"],
     gate: Float[Tensor, "batch channels length"] | None,
     reverse_filters: Float[Tensor, "channels taps"] | None,
     *,
@@ -73,7 +73,7 @@ def backward(
     grad_output: Float[Tensor, "batch channels length"],
     signal: Float[Tensor, "batch channels length"],
     filters: Float[Tensor, "channels taps"],
-    skip: Float[Tensor, "channels"],
+    skip: Float[Tensor, " channels"],
     gate: Float[Tensor, "batch channels length"] | None,
     reverse_filters: Float[Tensor, "channels taps"] | None,
     *,

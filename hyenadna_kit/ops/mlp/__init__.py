@@ -25,8 +25,8 @@ BACKENDS = (
 
 def mlp(
     states: Float[Tensor, "*shape features"],
-    first: tuple[Float[Tensor, "inner features"], Float[Tensor, "inner"]],
-    second: tuple[Float[Tensor, "outputs inner"], Float[Tensor, "outputs"]],
+    first: tuple[Float[Tensor, "inner features"], Float[Tensor, " inner"]],
+    second: tuple[Float[Tensor, "outputs inner"], Float[Tensor, " outputs"]],
     *,
     backend: str = AUTO,
 ) -> Float[Tensor, "*shape outputs"]:

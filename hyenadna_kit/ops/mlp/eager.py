@@ -22,9 +22,9 @@ _ROWS_IN_CACHE = 128
 def tiled_mlp(
     states: Float[Tensor, "*shape features"],
     first_weight: Float[Tensor, "inner features"],
-    first_bias: Float[Tensor, "inner"],
+    first_bias: Float[Tensor, " inner"],
     second_weight: Float[Tensor, "outputs inner"],
-    second_bias: Float[Tensor, "outputs"],
+    second_bias: Float[Tensor, " outputs"],
 ) -> Float[Tensor, "*shape outputs"]:
     """Apply the layers; see :func:`~hyenadna_kit.ops.mlp.mlp`."""
     dtype = product_dtype(states)
