@@ -62,7 +62,7 @@ def test_unknown_total_is_left_out(capsys, clock):
 def test_time_left_if_it_goes_on_like_this(capsys, clock, done, left):
     with show_progress("bases") as on_progress:
         clock[0] += 40
-        on_progress(done, 100)
+        on_progress(done, 1000)
     first = capsys.readouterr().err.splitlines()[0]
     assert first.partition("), ")[2] == left
 
