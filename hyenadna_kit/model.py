@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import BeyondContext
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.backbone.suffixes import SuffixPlaces
 from hyenadna_kit.checkpoint import CONFIG_NAME, Checkpoint, check_tensors, save_checkpoint
@@ -109,6 +110,29 @@ class HyenaDNA(nn.Module):
         """Most tokens the model was trained on."""
         return self.config.backbone.context_length
 
+    def with_context_length(self, context_length: int, *, mode: BeyondContext | None = None) -> Self:
+        """Return a model of the same weights that reads another number of tokens.
+
+        The filters go on measuring distance by the length they were trained on: with every mode but
+        ``interpolate`` the outputs at the first positions stay as they are.
+
+        Args:
+            context_length: Tokens of its windows from now on.
+            mode: What the filters do beyond the trained length, see
+                :class:`~hyenadna_kit.backbone.filters.FilterConfig`; None leaves it as it is.
+
+        Raises:
+            ValueError: ``context_length`` is less than 2, or a mode is named and the mixer has no filters.
+        """
+        backbone = self.config.backbone
+        longer = replace(backbone, context_length=context_length, trained_length=backbone.filter_unit)
+        config = replace(self.config, backbone=longer)
+        model = type(self)(config if mode is None else _with_tail(config, mode))
+        parameter = next(self.parameters())
+        model.to(device=parameter.device, dtype=parameter.dtype)
+        model.load_tensors(self._own_tensors(), source="this model")
+        return model.train(self.training)
+
     @property
     def num_parameters(self) -> int:
         """Number of weights, shared ones counted once."""
@@ -120,9 +144,7 @@ class HyenaDNA(nn.Module):
         self.tokenizer.save_pretrained(Path(folder))
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | Path, *, beyond_context: Literal["continue", "truncate"] | None = None
-    ) -> Self:
+    def from_pretrained(cls, folder: str | Path, *, beyond_context: BeyondContext | None = None) -> Self:
         """Read a model folder: our own format, the original published one or the ``-hf`` one.
 
         Args:
@@ -168,7 +190,7 @@ class HyenaDNA(nn.Module):
         return {name: parameter.detach() for name, parameter in self.named_parameters()}
 
 
-def _with_tail(config: HyenaDNAConfig, beyond_context: Literal["continue", "truncate"]) -> HyenaDNAConfig:
+def _with_tail(config: HyenaDNAConfig, beyond_context: BeyondContext) -> HyenaDNAConfig:
     mixer = config.backbone.mixer
     if not isinstance(mixer, HyenaConfig):
         raise ValueError(f"beyond_context={beyond_context!r} is for Hyena mixers, this one is {mixer!r}")

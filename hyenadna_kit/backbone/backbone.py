@@ -38,6 +38,9 @@ class BackboneConfig:
     """Width inside the MLP; null takes 4 * d_model."""
     context_length: int = 1024
     """Most tokens the model is trained on; it runs on longer input too."""
+    trained_length: int | None = None
+    """Tokens that the filters were first trained on, in which they measure distance, where context_length
+    is longer or shorter; null takes context_length."""
     vocab_size: int = 12
     """Tokens of the vocabulary."""
     pad_vocab_size_multiple: int = 8
@@ -52,6 +55,8 @@ class BackboneConfig:
     """Epsilon of the layer norms."""
 
     def __post_init__(self) -> None:
+        if self.trained_length is not None and self.trained_length < 2:
+            raise ValueError(f"trained_length must be at least 2, got {self.trained_length}")
         for name, least in (("d_model", 1), ("num_layers", 1), ("context_length", 2), ("vocab_size", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -60,6 +65,11 @@ class BackboneConfig:
     def padded_vocab_size(self) -> int:
         """Rows of the embedding and columns of the logits."""
         return math.ceil(self.vocab_size / self.pad_vocab_size_multiple) * self.pad_vocab_size_multiple
+
+    @property
+    def filter_unit(self) -> int:
+        """Tokens in which the filters measure distance."""
+        return self.context_length if self.trained_length is None else self.trained_length
 
     def pass_size(self, batch: int, length: int) -> PassSize:
         """Return what decides how much memory a pass over ``batch x length`` tokens takes."""
@@ -75,7 +85,7 @@ class BackboneConfig:
             return size
         filters = self.mixer.filter
         ends = filters.beyond_context == "truncate"
-        taps = min(length, self.context_length) if ends else length
+        taps = min(length, self.filter_unit) if ends else length
         directions = 2 if self.mixer.bidirectional else 1
         return replace(
             size, order=self.mixer.order, taps=taps, filter_width=filters.filter_order, directions=directions
@@ -242,7 +252,7 @@ class Backbone(nn.Module):
 
     def _block(self) -> Block:
         config = self.config
-        size = MixerSize(d_model=config.d_model, context_length=config.context_length)
+        size = MixerSize(d_model=config.d_model, context_length=config.filter_unit)
         mlp = MLP(config.d_model, config.d_inner or 4 * config.d_model)
         return Block(config.mixer.build(size), mlp, (self._norm(), self._norm()), config.resid_dropout)
 

@@ -3,7 +3,8 @@
     i (distance in bp)  ->  z_i = [t_i, cos(f w_i), -sin(f w_i)]  ->  MLP with sines  ->  decay  ->  filters
 
 with t_i = i / (context_length - 1) and w_i = 2 pi i / context_length. Because both denominators stay
-those of training, a longer filter continues the shorter one and its first taps do not change.
+those of training, a longer filter continues the shorter one and its first taps do not change, unless it
+is asked to interpolate.
 
 Everything here runs in float32 at least: in bfloat16 the filters come out wrong, since
 neighbouring distances round to one.
@@ -26,6 +27,9 @@ from hyenadna_kit.ops.backends import AUTO
 from hyenadna_kit.ops.implicit_filter import filters_from_hidden, hidden_features, implicit_filter
 
 _LOWEST_FREQUENCY = 1e-4
+
+BeyondContext = Literal["continue", "truncate", "decay", "interpolate"]
+"""What filters do beyond the trained length, see :class:`FilterConfig`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +58,11 @@ class FilterConfig:
     """Decay that is reached at those fractions."""
     features: Literal["computed", "stored", "learned"] = "computed"
     """Position features z: from the formula, from the checkpoint, or trained from the formula on."""
-    beyond_context: Literal["continue", "truncate"] = "continue"
-    """Beyond the trained length the filter runs on, or ends. Both leave the first outputs as they
-    are. With a shift the continued tail never dies and outweighs the trained part: truncate."""
+    beyond_context: BeyondContext = "continue"
+    """Beyond the trained length the filter runs on (continue), ends (truncate), or runs on and falls by
+    ``decay_target`` a trained length (decay); all three leave the first outputs as they are. With a shift
+    the continued tail never dies and outweighs the trained part: truncate. interpolate stretches the
+    trained filter to the length of the input instead, which changes every output."""
 
     def __post_init__(self) -> None:
         if self.emb_dim < 3 or self.emb_dim % 2 == 0:
@@ -86,6 +92,7 @@ class PositionFeatures(nn.Module):
     def __init__(self, config: FilterConfig, context_length: int) -> None:
         super().__init__()
         self.context_length = context_length
+        self.interpolates = config.beyond_context == "interpolate"
         self.num_frequencies = (config.emb_dim - 1) // 2
         self.z: Tensor | None = None
         if config.features != "computed":
@@ -102,16 +109,20 @@ class PositionFeatures(nn.Module):
             dtype=torch.float64,
             device=device,
         )
-        angles = frequencies * (2 * math.pi / self.context_length * distances)[:, None]
+        angles = frequencies * (2 * math.pi / self.unit(length) * distances)[:, None]
         return torch.cat([self.times(length, device)[:, None], torch.cos(angles), -torch.sin(angles)], dim=1)
 
     def times(self, length: int, device: torch.device | None = None) -> Float[Tensor, " length"]:
-        """Return t: each distance as a fraction of the trained context, in float64."""
-        return torch.arange(length, dtype=torch.float64, device=device) / (self.context_length - 1)
+        """Return t: each distance as a fraction of the unit, in float64."""
+        return torch.arange(length, dtype=torch.float64, device=device) / (self.unit(length) - 1)
+
+    def unit(self, length: int) -> int:
+        """Return the distance that counts as one: the trained context, unless that is stretched."""
+        return max(length, self.context_length) if self.interpolates else self.context_length
 
     def forward(self, length: int, like: Tensor) -> Float[Tensor, "length emb_dim"]:
         """Return the features in the dtype and on the device of ``like``."""
-        if self.z is None:
+        if self.z is None or self.unit(length) != self.context_length:
             return self.formula(length, like.device).to(like.dtype)
         stored = self.z[0, :length]
         if length <= self.context_length:
@@ -160,7 +171,7 @@ class ImplicitFilter(nn.Module):
             One row a channel; for two directions the rows of the second follow those of the first.
         """
         length, last = self._taps(length), self._last.weight
-        return implicit_filter(
+        filters = implicit_filter(
             self.pos_emb(length, last),
             self._times(length),
             self._layers,
@@ -170,6 +181,8 @@ class ImplicitFilter(nn.Module):
             self.config.shift,
             backend=backend,
         )
+        tail = self._tail(length)
+        return filters if tail is None else filters * tail
 
     def hidden(self, length: int) -> Float[Tensor, "taps width"]:
         """Return what the last layer makes every filter from, for :meth:`rows`; without gradients."""
@@ -184,13 +197,15 @@ class ImplicitFilter(nn.Module):
             channels: The rows.
         """
         rates = self._rates()
-        return filters_from_hidden(
+        filters = filters_from_hidden(
             hidden,
             self._times(len(hidden)),
             self._last.weight[channels],
             None if rates is None else rates[channels],
             self.config.shift,
         )
+        tail = self._tail(len(hidden))
+        return filters if tail is None else filters.mul_(tail)
 
     @property
     def _last(self) -> nn.Linear:
@@ -223,12 +238,18 @@ class ImplicitFilter(nn.Module):
     def _times(self, length: int) -> Float[Tensor, " taps"]:
         return self.pos_emb.times(length, self.bias.device).to(self.bias.dtype)
 
+    def _tail(self, length: int) -> Float[Tensor, " length"] | None:
+        """Return what the taps are multiplied by where they decay beyond the trained length."""
+        if self.config.beyond_context != "decay" or length <= self.context_length:
+            return None
+        return self.config.decay_target ** (self._times(length) - 1).clamp(min=0)
+
     def _taps(self, length: int) -> int:
         if length <= self.context_length:
             return length
         if self.config.beyond_context == "truncate":
             return self.context_length
-        if self.config.modulate and self.config.shift:
+        if self.config.beyond_context == "continue" and self.config.modulate and self.config.shift:
             warnings.warn(
                 f"filters continue to {length} bp, beyond the trained {self.context_length}, with shift "
                 f"{self.config.shift}: their tail does not decay; beyond_context='truncate' ends them",

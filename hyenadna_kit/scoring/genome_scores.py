@@ -68,11 +68,16 @@ class GenomeScorer:
             batch_size: Windows that the model reads at a time.
 
         Raises:
-            InputError: The model has no language-model head, ``batch_size`` is less than 1, or the windows
-                are not on a grid.
+            InputError: The model has no language-model head or does not keep prefixes, ``batch_size`` is
+                less than 1, or the windows are not on a grid.
         """
         if not isinstance(model.head, LanguageModelHead):
             raise InputError(f"scores need a language-model head, this model has {type(model.head).__name__}")
+        if not model.config.backbone.mixer.keeps_prefixes:
+            raise InputError(
+                "every SNV at once needs a causal model whose filters do not stretch with the window; "
+                "score the variants one by one"
+            )
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
         if placement.kind != "grid":

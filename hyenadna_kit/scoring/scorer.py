@@ -122,7 +122,7 @@ def _engine(name: EngineName, model: HyenaDNA, placement: Placement) -> type[Eng
 def _why_not_shared(model: HyenaDNA, placement: Placement) -> str | None:
     mixer = model.config.backbone.mixer
     if not mixer.shares_prefixes:
-        return f"{type(mixer).__name__} is not causal, or has no suffixes"
+        return f"{type(mixer).__name__} is not causal, stretches its filters, or has no suffixes"
     if placement.kind != "grid":
         return "centred windows are not shared"
     if placement.min_left_context < mixer.suffix_context:

@@ -81,6 +81,11 @@ class MixerConfig(ModuleConfig):
         return True
 
     @property
+    def keeps_prefixes(self) -> bool:
+        """Whether the outputs at the first positions do not depend on what follows, nor on how long it is."""
+        return self.causal
+
+    @property
     def runs_in_place(self) -> bool:
         """Whether passes without gradients may take :meth:`Mixer.advance`."""
         return True

@@ -64,14 +64,19 @@ class HyenaConfig(MixerConfig):
         return not self.bidirectional
 
     @property
+    def keeps_prefixes(self) -> bool:
+        """Whether it is causal and its filters are the same for any length."""
+        return self.causal and self.filter.beyond_context != "interpolate"
+
+    @property
     def runs_in_place(self) -> bool:
         """Whether no backend is named that computes in another way."""
         return self.backend in (AUTO, "eager")
 
     @property
     def shares_prefixes(self) -> bool:
-        """Whether it is causal and may run in place."""
-        return self.causal and self.runs_in_place
+        """Whether it keeps prefixes and may run in place."""
+        return self.keeps_prefixes and self.runs_in_place
 
     @property
     def suffix_context(self) -> int:
