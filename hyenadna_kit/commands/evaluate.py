@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hyenadna_kit.evaluation.held_out import Evaluation
     from hyenadna_kit.genome.interval import Interval
     from hyenadna_kit.io.genome import Genome
+    from hyenadna_kit.model import HyenaDNA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class EvaluateOptions:
     """Measure bits per base of a model on regions, beside Markov models.
 
     Every base is scored once, with at least half a window of bases before it. 2 bits a base is what
-    knowing nothing costs.
+    knowing nothing costs. --lengths shows whether the model gains from windows longer than its training.
     """
 
     model: str
@@ -36,6 +37,13 @@ class EvaluateOptions:
     """Evaluate on bases that the model was trained on, too."""
     length: int | None = None
     """Window in tokens; default: the model's context length."""
+    lengths: tuple[str, ...] = ()
+    """Compare window lengths instead, as 1k,4k,16k,64k (k is 1,024): windows lie end to end, and the filters
+    of the model stand beside filters that end with the trained length."""
+    beyond_context: Literal["continue", "truncate", "decay", "interpolate"] | None = None
+    """What the filters do beyond the trained length; default: what the model folder says."""
+    plot: str | None = None
+    """With --lengths: file for a figure, X.png."""
     batch_size: int = 16
     """Windows that the model reads at a time."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -73,6 +81,10 @@ def run(options: EvaluateOptions) -> int:
             regions, named, "train_regions and what is evaluated must be apart, or add --allow_overlap"
         )
     model = load_model(options.model, options.device, options.max_memory)
+    if options.beyond_context is not None:
+        model = model.with_context_length(model.context_length, mode=options.beyond_context)
+    if options.lengths:
+        return _by_length(options, model, genome, regions)
     total = sum(region.length for region in regions)
     with show_progress("bases") as on_progress, computing(model, options.precision):
         result = evaluate(
@@ -88,6 +100,33 @@ def run(options: EvaluateOptions) -> int:
     if options.json:
         with atomic_file(Path(options.json)) as path:
             path.write_text(json_format.dumps(_figures(result), indent=2) + "\n")
+    return 0
+
+
+def _by_length(
+    options: EvaluateOptions, model: "HyenaDNA", genome: "Genome", regions: "list[Interval]"
+) -> int:
+    from hyenadna_kit.commands.computing import computing
+    from hyenadna_kit.commands.evaluate_lengths import (
+        evaluate_by_length,
+        parse_lengths,
+        table_of,
+        write_figure,
+        write_json,
+    )
+    from hyenadna_kit.commands.progress import show_progress
+    from hyenadna_kit.plots.histogram import require_matplotlib
+
+    if options.plot is not None:
+        require_matplotlib()
+    lengths = parse_lengths(options.lengths)
+    with show_progress("bases") as on_progress, computing(model, options.precision):
+        found = evaluate_by_length(model, genome, regions, lengths, on_progress)
+    print(table_of(found))
+    if options.json is not None:
+        write_json(Path(options.json), found)
+    if options.plot is not None:
+        write_figure(Path(options.plot), found)
     return 0
 
 

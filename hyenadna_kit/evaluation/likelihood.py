@@ -91,7 +91,7 @@ def base_likelihoods(
         for tile in tile_windows(region, model.context_length if length is None else length)
     )
     while batch := list(islice(tiles, batch_size)):
-        yield from _stretches(model, genome, batch)
+        yield from predict_windows(model, genome, batch)
 
 
 def sum_regions(regions: Sequence[Interval], stretches: Iterable[Stretch]) -> list[RegionLikelihood]:
@@ -117,9 +117,19 @@ def reported(stretches: Iterable[Stretch], on_progress: Callable[[int], None] | 
         yield stretch
 
 
-def _stretches(
+def predict_windows(
     model: HyenaDNA, genome: Genome, batch: Sequence[tuple[int, TiledWindow]]
 ) -> Iterator[Stretch]:
+    """Yield the likelihoods of the scored bases of windows of one length, read together.
+
+    Args:
+        model: A language model; it runs where its parameters are.
+        genome: Where the bases are.
+        batch: Windows, each with the index that its stretch gets.
+
+    Raises:
+        InputError: The model gives a base no finite likelihood.
+    """
     tokens = np.stack([genome.tokens(tile.window) for _, tile in batch])
     log_probs, entropy = _predict(model, tokens)
     for row, (index, tile) in enumerate(batch):

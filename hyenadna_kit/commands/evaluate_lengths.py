@@ -1,0 +1,165 @@
+"""``hyenadna-kit evaluate --lengths``: bits per base against window length, as table, JSON and figure."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hyenadna_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from hyenadna_kit.evaluation.lengths import LengthBits
+    from hyenadna_kit.genome.interval import Interval
+    from hyenadna_kit.io.genome import Genome
+    from hyenadna_kit.model import HyenaDNA
+
+_TAIL_WINDOWS = 4
+"""Windows of which the share of taps beyond the trained length is taken."""
+
+
+class ByLength(NamedTuple):
+    """What a model costs at several window lengths."""
+
+    trained_length: int
+    """Tokens that its filters were trained on."""
+    modes: "dict[str, list[LengthBits]]"
+    """Results by what the filters do beyond that, in the order of the lengths."""
+    tail_shares: dict[int, list[float]]
+    """For lengths beyond it: of each layer the share of the output's energy from taps beyond."""
+
+
+def evaluate_by_length(
+    model: "HyenaDNA",
+    genome: "Genome",
+    regions: "Sequence[Interval]",
+    lengths: Sequence[int],
+    on_progress: Callable[[int, int | None], None],
+) -> ByLength:
+    """Evaluate a model as it is and, beside it, with filters that end with the trained length.
+
+    Raises:
+        InputError: A length does not fit the regions, or the model gives no finite likelihood.
+    """
+    from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+    from hyenadna_kit.evaluation.lengths import evaluate_lengths
+
+    trained = model.config.backbone.filter_unit
+    mixer = model.config.backbone.mixer
+    mode = mixer.filter.beyond_context if isinstance(mixer, HyenaConfig) else "as it is"
+    longer = [length for length in lengths if length > trained]
+    models = {mode: (model, lengths)}
+    if isinstance(mixer, HyenaConfig) and mode != "truncate" and longer:
+        models["truncate"] = (model.with_context_length(model.context_length, mode="truncate"), longer)
+    bases = sum(region.length for region in regions)
+    total, done = bases * sum(len(each) for _, each in models.values()), 0
+    found: dict[str, list[LengthBits]] = {}
+    for name, (each, of_lengths) in models.items():
+
+        def report(more: int, before: int = done) -> None:
+            """Show how many bases are scored in all."""
+            on_progress(before + more, total)
+
+        found[name] = evaluate_lengths(each, genome, regions, of_lengths, on_progress=report)
+        done += bases * len(of_lengths)
+    shares = {} if len(models) == 1 or mode == "interpolate" else _tail_shares(model, genome, regions, longer)
+    return ByLength(trained, found, shares)
+
+
+def _tail_shares(
+    model: "HyenaDNA", genome: "Genome", regions: "Sequence[Interval]", lengths: Sequence[int]
+) -> dict[int, list[float]]:
+    import numpy as np
+    import torch
+
+    from hyenadna_kit.evaluation.lengths import tail_shares
+    from hyenadna_kit.windows.layout import tile
+
+    device = next(model.parameters()).device
+    shares: dict[int, list[float]] = {}
+    for length in lengths:
+        windows = [each for region in regions for each in tile(region, length, partial="drop")]
+        some = windows[:: max(1, len(windows) // _TAIL_WINDOWS)][:_TAIL_WINDOWS]
+        tokens = (torch.from_numpy(genome.tokens(each))[None].to(device) for each in some)
+        shares[length] = np.mean([tail_shares(model, each) for each in tokens], axis=0).tolist()
+    return shares
+
+
+def table_of(found: ByLength) -> str:
+    """Return one line a length."""
+    (mode, results), *others = found.modes.items()
+    truncated = {each.length: each for each in dict(others).get("truncate", [])}
+    beside = f"  {'truncate':>10}  {'from beyond':>11}" if truncated else ""
+    lines = [f"{'tokens':>10}  {mode:>10}{beside}"]
+    for each in results:
+        line = f"{each.length:>10,}  {each.bits_per_base:>10.4f}"
+        if each.length in truncated:
+            line += f"  {truncated[each.length].bits_per_base:>10.4f}"
+            shares = found.tail_shares.get(each.length)
+            line += "" if shares is None else f"  {max(shares):>11.2%}"
+        lines.append(line)
+    lines.append(f"bits per base; the filters were trained on {found.trained_length:,} tokens")
+    if truncated:
+        lines.append(
+            "truncate: filters that end there; from beyond: what taps beyond give of the energy that a mixer "
+            "adds, in the layer with most"
+        )
+    return "\n".join(lines)
+
+
+def figures_of(found: ByLength) -> dict[str, Any]:
+    """Return all of it as plain data."""
+    return {
+        "trained_length": found.trained_length,
+        "modes": {mode: [_plain(each) for each in results] for mode, results in found.modes.items()},
+        "tail_shares": {str(length): shares for length, shares in found.tail_shares.items()},
+    }
+
+
+def _plain(result: "LengthBits") -> dict[str, Any]:
+    positions = [each._asdict() for each in result.by_position]
+    for each in positions:
+        each["bits_per_base"] = _finite(each["bits_per_base"])
+    return {
+        "length": result.length,
+        "num_bases": result.num_bases,
+        "bits_per_base": _finite(result.bits_per_base),
+        "by_position": positions,
+    }
+
+
+def _finite(value: float) -> float | None:
+    """Return None for NaN, which JSON cannot hold."""
+    return value if math.isfinite(value) else None
+
+
+def write_figure(path: Path, found: ByLength) -> None:
+    """Draw bits per base against length and against position."""
+    from hyenadna_kit.files import atomic_file
+    from hyenadna_kit.plots.lengths import lengths_png
+
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(lengths_png(found.modes, found.trained_length))
+
+
+def write_json(path: Path, found: ByLength) -> None:
+    """Write the figures."""
+    from hyenadna_kit.files import atomic_file
+
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(figures_of(found), indent=2) + "\n")
+
+
+def parse_lengths(texts: Sequence[str]) -> list[int]:
+    """Return the tokens that ``1024``, ``64k`` or ``1m`` name, each once and ascending; k is 1,024.
+
+    Raises:
+        InputError: A text is no whole number of tokens.
+    """
+    lengths = set()
+    for text in texts:
+        number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in ("k", "m") else (text, "")
+        if not number.isascii() or not number.isdigit():
+            raise InputError(f"--lengths must be tokens such as 1024, 64k or 1m, got {text!r}")
+        lengths.add(int(number) * {"": 1, "k": 1 << 10, "m": 1 << 20}[unit])
+    return sorted(lengths)

@@ -1,0 +1,153 @@
+"""Bits per base by window length and position, against windows that are read one by one."""
+
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from hyenadna_kit import cli
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.evaluation.lengths import evaluate_lengths, tail_shares
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.fasta import Fasta
+from hyenadna_kit.model import HyenaDNAConfig
+
+TEXT = "".join(random.Random(4).choices("ACGT", k=500)).replace("GG", "GN")
+CONTEXT = 16
+
+
+def build(mode="continue", **filters):
+    filter_config = FilterConfig(filter_order=6, beyond_context=mode, **filters)
+    backbone = BackboneConfig(d_model=8, context_length=CONTEXT, mixer=HyenaConfig(filter=filter_config))
+    model = HyenaDNAConfig(backbone=backbone).build().eval()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(0.5 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+@pytest.fixture
+def genome(tmp_path):
+    (tmp_path / "g.fa").write_text(f">c\n{TEXT}\n")
+    return Fasta(tmp_path / "g.fa")
+
+
+def bits_one_by_one(model, genome, regions, length):
+    """Return bits of every base, by position, each window in a pass of its own."""
+    bits = [[] for _ in range(length)]
+    for region in regions:
+        for start in range(region.start, region.end, length):
+            tokens = torch.from_numpy(genome.tokens(Interval("c", start - 1, start + length))).long()
+            with torch.inference_mode():
+                log_probs = model.double()(tokens[None, :-1]).logits[0].double().log_softmax(1)
+            for position in range(min(length, region.end - start)):
+                base = int(tokens[position + 1])
+                if base < 11:
+                    bits[position].append(-float(log_probs[position, base]) / math.log(2))
+    return bits
+
+
+@pytest.mark.parametrize(
+    "regions", [[Interval("c", 0, 500)], [Interval("c", 3, 140), Interval("c", 200, 333)]]
+)
+def test_every_base_once_at_every_length_from_its_own_window(genome, regions):
+    model, lengths = build(), [2, 16, 33, 128]
+    for found in evaluate_lengths(model, genome, regions, lengths):
+        expected = bits_one_by_one(build(), genome, regions, found.length)
+        flat = [each for some in expected for each in some]
+        known = sum(TEXT[region.start : region.end].count(base) for region in regions for base in "ACGT")
+        assert (found.num_bases, len(flat)) == (known, known)
+        assert found.bits_per_base == pytest.approx(np.mean(flat), abs=1e-4)
+        assert [each.first for each in found.by_position][:4] == [0, 1, 2, 4][: len(found.by_position)]
+        assert found.by_position[-1].last == found.length
+        for each in found.by_position:
+            some = [bits for position in expected[each.first : each.last] for bits in position]
+            assert each.num_bases == len(some)
+            if some:
+                assert each.bits_per_base == pytest.approx(np.mean(some), abs=1e-4)
+
+
+def test_progress_counts_bases_over_all_lengths(genome):
+    told = []
+    evaluate_lengths(build(), genome, [Interval("c", 0, 100)], [10, 30], on_progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 200
+
+
+@pytest.mark.parametrize("length", [1, 101])
+def test_length_without_a_region_is_refused(genome, length):
+    with pytest.raises(
+        InputError, match=f"window lengths must be 2 to 100, the longest region, got {length}"
+    ):
+        evaluate_lengths(build(), genome, [Interval("c", 0, 100)], [length])
+
+
+def test_share_of_the_tail_is_that_of_the_impulse_response():
+    """With one layer the mixer's output is linear in its long filter: the energies can be counted."""
+    model = build().double()
+    ids = torch.from_numpy(np.random.default_rng(0).integers(7, 11, (1, 60)))
+    block = model.backbone.blocks[0]
+    ended = model.with_context_length(CONTEXT, mode="truncate").backbone.blocks[0]
+    with torch.inference_mode():
+        states = block.norm1(model.backbone.embeddings(ids))
+        whole, without = block.mixer(states), ended.mixer(states)
+    expected = float((whole - without)[:, CONTEXT:].square().sum() / whole.square().sum())
+    assert 0 < expected < 1
+    found = tail_shares(model, ids)
+    assert len(found) == 2
+    assert found[0] == pytest.approx(expected, rel=1e-4)
+    assert tail_shares(model, ids[:, :CONTEXT]) == [0.0, 0.0]
+    assert tail_shares(build("truncate"), ids) == [0.0, 0.0]
+
+
+def evaluate(tmp_path, capsys, *more, model=None):
+    (model or build()).save_pretrained(tmp_path / "m")
+    words = ["--model", tmp_path / "m", "--genome", tmp_path / "g.fa", "--regions", "c:1-400", *more]
+    status = cli.main(["evaluate", *map(str, words)])
+    return status, capsys.readouterr()
+
+
+def test_command_prints_a_line_a_length_and_truncation_beside(genome, tmp_path, capsys):
+    out, plot = tmp_path / "f.json", tmp_path / "f.png"
+    status, printed = evaluate(tmp_path, capsys, "--lengths", "8,64,200", "--json", out, "--plot", plot)
+    assert status == 0
+    figures = json.loads(out.read_text())
+    assert figures["trained_length"] == CONTEXT
+    assert [each["length"] for each in figures["modes"]["continue"]] == [8, 64, 200]
+    assert [each["length"] for each in figures["modes"]["truncate"]] == [64, 200]
+    assert list(figures["tail_shares"]) == ["64", "200"]
+    rows = [line.split() for line in printed.out.splitlines()]
+    assert rows[0] == ["tokens", "continue", "truncate", "from", "beyond"]
+    for row, mode in ((1, "continue"), (2, "truncate")):
+        shown = {line[0]: line[row] for line in rows[1:4] if len(line) > row}
+        expected = {str(each["length"]): f"{each['bits_per_base']:.4f}" for each in figures["modes"][mode]}
+        assert shown == expected
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_named_mode_takes_the_place_of_the_model_s_own(genome, tmp_path, capsys):
+    lengths = ("--lengths", "64", "--beyond_context")
+    printed = [evaluate(tmp_path, capsys, *lengths, mode)[1].out for mode in ("decay", "truncate")]
+    assert printed[0].split()[1] == "decay"
+    assert printed[0].splitlines()[1].split()[2] == printed[1].splitlines()[1].split()[1]
+    assert "from beyond" not in printed[1]
+
+
+@pytest.mark.parametrize("text", ["64q", "k", "-5", "1.5k", "²"])
+def test_length_that_is_none_is_refused(genome, tmp_path, capsys, text):
+    status, printed = evaluate(tmp_path, capsys, "--lengths", f"8,{text}")
+    assert status != 0
+    assert f"--lengths must be tokens such as 1024, 64k or 1m, got {text!r}" in printed.err
+
+
+def test_length_longer_than_the_regions_is_refused(genome, tmp_path, capsys):
+    status, printed = evaluate(tmp_path, capsys, "--lengths", "1k")
+    assert status == 1
+    assert "window lengths must be 2 to 400, the longest region, got 1,024" in printed.err
