@@ -43,6 +43,7 @@ class PretrainingData(LightningDataModule):
         assert self.trainer is not None
         sampler = CounterSampler(
             batch_size=self.batch_size,
+            lengths=self.plan.lengths,
             num_batches=self.trainer.accumulate_grad_batches,
             first_step=self.first_step,
             rank=self.trainer.global_rank,

@@ -94,10 +94,10 @@ def _trainer(config: PretrainConfig, folder: RunFolder) -> Trainer:
         precision="bf16-mixed" if bfloat16 else "32-true",
         max_steps=config.max_steps,
         max_epochs=-1,
-        accumulate_grad_batches=config.accumulate_batches,
+        accumulate_grad_batches=config.batches_per_step,
         gradient_clip_val=config.optimizer.gradient_clip,
         # Counted in batches over the whole run, which is one epoch without end.
-        val_check_interval=config.validate_every * config.accumulate_batches,
+        val_check_interval=config.validate_every * config.batches_per_step,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,

@@ -50,13 +50,16 @@ class PretrainConfig:
     length: int | None = None
     """Window length in tokens; null takes the model's context length."""
     initial_length: int | None = None
-    """Window length at the first step, doubled every steps_per_length steps."""
+    """Window length at the first step, doubled every steps_per_length steps; while windows are short, a
+    batch has as many more of them, so that every step has as many tokens."""
     steps_per_length: int = 1000
     """Steps after which a window length that is still short doubles."""
     batch_size: int = 16
-    """Windows that one process takes at a time."""
+    """Windows that one process takes at a time, once they have their last length."""
     accumulate_batches: int = 1
     """Batches that make up a step."""
+    tokens_per_step: int | None = None
+    """Tokens of a step in one process, in place of accumulate_batches: so many batches as hold them."""
     max_steps: int = 1000
     """Steps of the whole run."""
     reverse_fraction: float = 0.5
@@ -95,6 +98,19 @@ class PretrainConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
 
+        self._refuse_tokens()
+
+    def _refuse_tokens(self) -> None:
+        if self.tokens_per_step is None:
+            return
+        if self.accumulate_batches != 1:
+            raise ValueError("tokens_per_step and accumulate_batches say the same; leave one of them out")
+        if self.tokens_per_step < 1 or self.tokens_per_step % self._tokens_of_batch:
+            raise ValueError(
+                f"tokens_per_step must be a multiple of batch_size * length = {self._tokens_of_batch:,}, "
+                f"got {self.tokens_per_step:,}"
+            )
+
     def _refuse_data(self) -> None:
         if self.genome is None and self.reads is None:
             raise ValueError("name the data to train on by --genome or by --reads")
@@ -102,6 +118,17 @@ class PretrainConfig:
         for name, usual in of_genome.items() if self.reads is not None else ():
             if getattr(self, name) != usual:
                 raise ValueError(f"{name} is for a genome, got {getattr(self, name)} together with reads")
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches of one process that make up a step."""
+        if self.tokens_per_step is None:
+            return self.accumulate_batches
+        return self.tokens_per_step // self._tokens_of_batch
+
+    @property
+    def _tokens_of_batch(self) -> int:
+        return self.batch_size * self.lengths.final
 
     @property
     def lengths(self) -> LengthSchedule:

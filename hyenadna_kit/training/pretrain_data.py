@@ -34,6 +34,8 @@ class DataPlan:
     """Where the bases are."""
     stream: Windows
     """Training windows without end."""
+    lengths: LengthSchedule
+    """Their length at each step."""
     validation: list[TiledWindow]
     """Windows of one length, all scored on their second half or more."""
     weigh: LossWeights | None
@@ -74,13 +76,14 @@ def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
         regions.train,
         lengths=config.lengths,
         sampling=config.sampling,
-        batch_size=config.batch_size * config.accumulate_batches,
+        batch_size=config.batch_size * config.batches_per_step,
         seed=config.seed,
         reverse_fraction=config.reverse_fraction,
     )
     return DataPlan(
         source=genome,
         stream=stream,
+        lengths=config.lengths,
         validation=spread_windows(regions.validation, config.lengths.final, config.validation_bases),
         weigh=None if config.soft_mask_weight == 1 else SoftMaskWeights(genome, config.soft_mask_weight),
         record={
@@ -121,7 +124,7 @@ def _plan_reads(config: PretrainConfig, reads: ReadStore) -> DataPlan:
         reads,
         sides.train,
         lengths,
-        batch_size=config.batch_size * config.accumulate_batches,
+        batch_size=config.batch_size * config.batches_per_step,
         seed=config.seed,
         reverse_fraction=config.reverse_fraction,
     )
@@ -129,6 +132,7 @@ def _plan_reads(config: PretrainConfig, reads: ReadStore) -> DataPlan:
     return DataPlan(
         source=contigs,
         stream=stream,
+        lengths=lengths,
         validation=spread_windows(validation, lengths.final, config.validation_bases),
         weigh=contigs.weights if config.quality_weights else None,
         record={

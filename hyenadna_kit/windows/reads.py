@@ -87,7 +87,7 @@ class ReadStream:
             reads: Where the reads are.
             chosen: Numbers of those to draw from.
             lengths: Window length in tokens; a window has one base more, the last to be predicted.
-            batch_size: Items of one step, over all ranks.
+            batch_size: Items of one step, over all ranks, once windows have their last length.
             seed: Of the whole stream.
             reverse_fraction: Share of windows that are read on the other strand than was sequenced.
 
@@ -107,7 +107,7 @@ class ReadStream:
     def __getitem__(self, item: int) -> Interval:
         """Return item ``item``; its contig is the number of a read."""
         generator = item_generator(self.seed, item)
-        num_bases = self.lengths.at(item // self.batch_size) + 1
+        num_bases = self.lengths.at(item // self.lengths.most_windows(self.batch_size)) + 1
         ends = self._last_places(num_bases)
         place = int(generator.integers(ends[-1]))
         index = int(np.searchsorted(ends, place, side="right"))

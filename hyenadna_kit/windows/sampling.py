@@ -75,7 +75,7 @@ def build_stream(
         regions: Where to draw, inside their contigs and apart from each other.
         lengths: Window length in tokens.
         sampling: Which windows are drawn.
-        batch_size: Items of one step, over all ranks.
+        batch_size: Items of one step, over all ranks, once windows have their last length.
         seed: Of the whole stream.
         reverse_fraction: Share of windows that are read on the reverse strand.
 

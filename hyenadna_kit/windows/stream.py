@@ -19,7 +19,10 @@ from hyenadna_kit.windows.places import DrawRules, Places
 
 @dataclass(frozen=True, kw_only=True)
 class LengthSchedule:
-    """Window length as a function of the step: fixed, or doubled from a short start."""
+    """Window length as a function of the step: fixed, or doubled from a short start.
+
+    While windows are short, a step has as many more of them, so that it has as many tokens.
+    """
 
     final: int
     """Length in the end, in tokens."""
@@ -49,6 +52,14 @@ class LengthSchedule:
         """
         doublings = min(step // self.steps_per_length, self.final.bit_length())
         return min(self.final, self.first << doublings)
+
+    def windows(self, step: int, batch_size: int) -> int:
+        """Return how many windows of ``step`` hold the tokens of ``batch_size`` windows in the end."""
+        return batch_size * (self.final // self.at(step))
+
+    def most_windows(self, batch_size: int) -> int:
+        """Return the same of the first step, which has most."""
+        return batch_size * (self.final // self.first)
 
     @property
     def all(self) -> tuple[int, ...]:
@@ -81,7 +92,7 @@ class CounterStream:
         Args:
             regions: Stretches inside their contigs; those shorter than a window are never drawn.
             lengths: Window length in tokens; a window has one base more, the last to be predicted.
-            batch_size: Items of one step, over all ranks.
+            batch_size: Items of one step, over all ranks, once windows have their last length.
             seed: Of the whole stream.
             reverse_fraction: Share of windows that are read on the reverse strand.
             rules: What is drawn how often; None is every place as often as every other.
@@ -109,7 +120,8 @@ class CounterStream:
     def __getitem__(self, item: int) -> Interval:
         """Return item ``item``: a pure function of it and of what the stream was built with."""
         generator = item_generator(self.seed, item)
-        window = self.places(self.lengths.at(item // self.batch_size)).draw(generator)
+        step = item // self.lengths.most_windows(self.batch_size)
+        window = self.places(self.lengths.at(step)).draw(generator)
         return window.reverse_complement() if generator.random() < self.reverse_fraction else window
 
     def places(self, length: int) -> Places:
@@ -127,11 +139,14 @@ class CounterStream:
 class CounterSampler:
     """The items of one rank, batch by batch, from a step on and without end.
 
-    A step has ``num_ranks * num_batches * batch_size`` items, the same whichever rank takes them.
+    A step has ``num_ranks * num_batches * batch_size`` items, the same whichever rank takes them, and
+    more of them while its windows are short.
     """
 
     batch_size: int
-    """Items that one rank takes at a time."""
+    """Items that one rank takes at a time, once windows have their last length."""
+    lengths: LengthSchedule
+    """Length of the windows of each step."""
     num_batches: int = 1
     """Batches of a rank that make up a step (gradient accumulation)."""
     first_step: int = 0
@@ -143,9 +158,12 @@ class CounterSampler:
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the numbers of the items of one batch after the other."""
-        for batch in count(self.first_step * self.num_batches):
-            first = (batch * self.num_ranks + self.rank) * self.batch_size
-            yield list(range(first, first + self.batch_size))
+        most = self.num_batches * self.num_ranks * self.lengths.most_windows(self.batch_size)
+        for step in count(self.first_step):
+            size = self.lengths.windows(step, self.batch_size)
+            for batch in range(self.num_batches):
+                first = step * most + (batch * self.num_ranks + self.rank) * size
+                yield list(range(first, first + size))
 
 
 def item_generator(seed: int, item: int) -> np.random.Generator:

@@ -282,6 +282,37 @@ def test_option_outside_its_range_is_named_with_its_value(option, value):
 
 
 @pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tokens_per_step": 100}, r"a multiple of batch_size \* length = 128, got 100"),
+        ({"tokens_per_step": 0}, r"a multiple of batch_size \* length = 128, got 0"),
+        ({"tokens_per_step": 256, "accumulate_batches": 2}, "say the same"),
+    ],
+)
+def test_tokens_that_no_batches_hold_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, batch_size=2, **options)
+
+
+def test_tokens_of_a_step_are_batches_of_the_last_length():
+    assert replace(CONFIG, batch_size=2, tokens_per_step=512).batches_per_step == 4
+    assert replace(CONFIG, batch_size=2, accumulate_batches=3).batches_per_step == 3
+
+
+def test_every_step_of_a_warm_up_has_as_many_tokens(train, monkeypatch):
+    seen = []
+    original = TrainingModule.training_step
+
+    def watch(self, batch, batch_idx):
+        seen.append((self.trainer.global_step, batch.input_ids.numel()))
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", watch)
+    train(batch_size=2, tokens_per_step=256, initial_length=16, steps_per_length=2, max_steps=5)
+    assert seen == [(step, 128) for step in range(5) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
     ("options", "final", "first"),
     [({}, 64, 64), ({"length": 100}, 100, 100), ({"length": 40, "initial_length": 10}, 40, 10)],
 )

@@ -68,16 +68,16 @@ STORED_REGIONS = (
 STORED_ITEMS = (
     (0, "a", 756144, 756209, "+"),
     (1, "a", 137067, 137132, "+"),
-    (39, "b", 88089, 88154, "-"),
-    (40, "a", 329595, 329724, "+"),
-    (79, "a", 889915, 890044, "+"),
-    (160, "a", 830734, 831735, "+"),
-    (161, "a", 95452, 96453, "+"),
+    (599, "a", 839490, 839555, "-"),
+    (600, "a", 901380, 901509, "+"),
+    (1199, "a", 828063, 828192, "-"),
+    (2400, "a", 423390, 424391, "+"),
+    (2401, "a", 478517, 479518, "+"),
     (10**6, "a", 980920, 981921, "-"),
     (2**40 + 7, "a", 290973, 291974, "-"),
 )
 # SHA-256 of the first 5000 items, each as CONTIG:START-END, strand and a semicolon.
-STORED_DIGEST = "9b613a2dad740685e0c7ade5b6352146443c5525c0be034127376311f5f17be9"
+STORED_DIGEST = "cdae37e972bd36e9f98ec6accb450f6150bb4ae188940901078f9a88daba3c9c"
 FAR_ITEMS = (
     (0, "x", 3767660854, 3767791927, "-"),
     (1, "x", 2644849567, 2644980640, "-"),
@@ -194,9 +194,9 @@ def test_length_is_a_function_of_the_step(schedule, lengths):
 
 
 def test_windows_have_the_length_of_their_step():
-    # Steps of 4 items; the length doubles every 2 steps: 2, 4, then 5.
+    # Steps of 8 items, all of them taken while windows are short; the length doubles every 2 steps: 2, 4, 5.
     stream = build([Interval("one", 0, 100)], final=5, initial=2)
-    assert [stream[item].length for item in range(20)] == [3] * 8 + [5] * 8 + [6] * 4
+    assert [stream[item].length for item in range(40)] == [3] * 16 + [5] * 16 + [6] * 8
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,9 @@ def test_ranks_draw_disjoint_items_whose_union_is_the_stream():
     drawn = {}
     for rank in range(3):
         mine = build(initial=2, rules=RULES)
-        for batch in batches(CounterSampler(batch_size=4, rank=rank, num_ranks=3), 10):
+        for batch in batches(
+            CounterSampler(batch_size=4, lengths=stream.lengths, rank=rank, num_ranks=3), 10
+        ):
             assert not drawn.keys() & set(batch)
             drawn |= {item: mine[item] for item in batch}
     assert [drawn[item] for item in range(120)] == whole
@@ -275,6 +277,32 @@ def test_ranks_draw_disjoint_items_whose_union_is_the_stream():
 
 def batches(sampler, number):
     return list(islice(sampler, number))
+
+
+FIXED = LengthSchedule(final=64)
+GROWING = LengthSchedule(final=100, initial=12, steps_per_length=3)
+
+
+@pytest.mark.parametrize("num_ranks", [1, 3])
+@pytest.mark.parametrize("num_batches", [1, 2])
+def test_short_windows_are_as_many_more_and_every_item_is_drawn_at_its_step(num_ranks, num_batches):
+    regions = [Interval("one", 0, 10_000)]
+    stream = build(regions, final=100, initial=12, steps_per_length=3, batch_size=2 * num_batches * num_ranks)
+    samplers = [
+        CounterSampler(
+            batch_size=2, lengths=stream.lengths, num_batches=num_batches, rank=rank, num_ranks=num_ranks
+        )
+        for rank in range(num_ranks)
+    ]
+    taken = [batches(sampler, 12 * num_batches) for sampler in samplers]
+    seen = set()
+    for step in range(12):
+        length, windows = [(12, 8), (24, 4), (48, 2), (96, 1)][step // 3]
+        for batch in (each for rank in taken for each in rank[step * num_batches : (step + 1) * num_batches]):
+            assert len(batch) == 2 * windows
+            assert {stream[item].length for item in batch} == {length + 1}
+            assert not seen & set(batch)
+            seen |= set(batch)
 
 
 @pytest.mark.parametrize("num_ranks", [1, 2, 3])
@@ -289,6 +317,7 @@ def test_ranks_and_accumulation_divide_every_step_exactly(num_ranks, num_batches
             for batch in batches(
                 CounterSampler(
                     batch_size=batch_size,
+                    lengths=FIXED,
                     num_batches=num_batches,
                     first_step=first_step,
                     rank=rank,
@@ -306,9 +335,16 @@ def test_ranks_and_accumulation_divide_every_step_exactly(num_ranks, num_batches
 
 @pytest.mark.parametrize("num_ranks", [1, 3])
 @pytest.mark.parametrize("num_batches", [1, 2])
-def test_sampler_goes_on_where_an_unbroken_one_would(num_ranks, num_batches):
+@pytest.mark.parametrize("lengths", [FIXED, GROWING], ids=["fixed", "growing"])
+def test_sampler_goes_on_where_an_unbroken_one_would(num_ranks, num_batches, lengths):
     for rank in range(num_ranks):
-        options = {"batch_size": 2, "num_batches": num_batches, "rank": rank, "num_ranks": num_ranks}
+        options = {
+            "batch_size": 2,
+            "lengths": lengths,
+            "num_batches": num_batches,
+            "rank": rank,
+            "num_ranks": num_ranks,
+        }
         unbroken = batches(CounterSampler(**options), 10 * num_batches)
         for step in range(10):
             left = (10 - step) * num_batches
@@ -317,5 +353,5 @@ def test_sampler_goes_on_where_an_unbroken_one_would(num_ranks, num_batches):
 
 
 def test_one_rank_takes_the_items_in_order():
-    taken = [item for batch in batches(CounterSampler(batch_size=3), 20) for item in batch]
+    taken = [item for batch in batches(CounterSampler(batch_size=3, lengths=FIXED), 20) for item in batch]
     assert all(after == before + 1 for before, after in pairwise([-1, *taken]))
