@@ -24,6 +24,7 @@ from hyenadna_kit.training.module import TrainingModule
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.pretrain_data import plan_data
 from hyenadna_kit.training.run_folder import RunFolder
+from hyenadna_kit.training.start import Start, prepare_start
 
 _SIGNALLED = 128  # a shell adds the number of the signal
 
@@ -47,20 +48,22 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
 
     Raises:
         InputError: The genome is too short, regions overlap, or the folder holds another run.
-        CheckpointError: The checkpoint of the run is damaged.
+        CheckpointError: The checkpoint of the run is damaged, or the model that it starts from.
         MemoryLimitError: A step needs more memory than there is.
         SystemExit: The process was sent SIGTERM; the status is 143, and the run can go on.
     """
     folder = RunFolder(Path(config.out))
     folder.refuse_foreign()
+    start = prepare_start(config)
+    config = start.config
     with _alone_in(folder):
         plan = plan_data(config, folder)
-        folder.start(to_mapping(config), plan.record)
+        folder.start(to_mapping(config), plan.record | start.record)
         bits = folder.validation_at(config.max_steps)
         if bits is not None and folder.has_model():
             return PretrainResult(folder.path, config.max_steps, bits, was_finished=True)
         seed_everything(config.seed, verbose=False)
-        model = _fitting_model(config)
+        model = _fitting_model(start)
         module = TrainingModule(model, config.optimizer, max_steps=config.max_steps, seed=config.seed)
         data = PretrainingData(plan, batch_size=config.batch_size, num_workers=config.num_workers)
         with _quiet():
@@ -71,13 +74,13 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
     return PretrainResult(folder.path, config.max_steps, bits, was_finished=False)
 
 
-def _fitting_model(config: PretrainConfig) -> HyenaDNA:
-    """Return a fresh model that keeps or recomputes activations; refuse what does not fit into memory."""
-    device = pick_device("auto")
+def _fitting_model(start: Start) -> HyenaDNA:
+    """Return a model that keeps or recomputes activations; refuse what does not fit into memory."""
+    config, device = start.config, pick_device("auto")
     size = config.model.backbone.pass_size(config.batch_size, config.lengths.final)
     recompute = recomputes(config.recompute, size, device, config.precision)
     check_training(config.model, size, device, config.precision, recompute=recompute)
-    model = config.model.build()
+    model = start.fresh_model()
     model.backbone.recompute_activations(enabled=recompute)
     return model
 

@@ -35,6 +35,9 @@ class PretrainConfig:
     """Sequencing reads to train on in place of a genome: BAM, CRAM or read store."""
     model: HyenaDNAConfig = field(default_factory=HyenaDNAConfig)
     """The model."""
+    start_from: str | None = None
+    """Model folder whose weights the run begins with, at --length where that is longer: filters go on
+    measuring distance by the length that they were first trained on."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """The optimiser."""
     train_regions: tuple[str, ...] = ()

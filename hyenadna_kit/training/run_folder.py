@@ -36,7 +36,7 @@ _LEFT_BY_A_KILL = (RECORD_NAME, READS_NAME, f".{READS_NAME}.lock")
 _PACKAGES = ("hyenadna_kit", "torch", "lightning", "numpy")
 
 # These say where things lie and how they are read, not what is computed.
-_FREE_OPTIONS = frozenset({"genome", "reads", "out", "num_workers"})
+_FREE_OPTIONS = frozenset({"genome", "reads", "out", "num_workers", "start_from"})
 
 
 class RunFolder:
