@@ -136,10 +136,19 @@ def _finite(value: float) -> float | None:
 def write_figure(path: Path, found: ByLength) -> None:
     """Draw bits per base against length and against position."""
     from hyenadna_kit.files import atomic_file
-    from hyenadna_kit.plots.lengths import lengths_png
+    from hyenadna_kit.plots.lengths import Curve, lengths_png
 
+    of_lengths, of_positions = list[Curve](), list[Curve]()
+    for mode, results in found.modes.items():
+        bits = [each.bits_per_base for each in results]
+        of_lengths.append(Curve(mode, [each.length for each in results], bits))
+        longest = results[-1]
+        known = [each for each in longest.by_position if each.num_bases]
+        middles = [(each.first + each.last) / 2 for each in known]
+        label = f"{mode}, {longest.length:,}"
+        of_positions.append(Curve(label, middles, [each.bits_per_base for each in known]))
     with atomic_file(path) as temporary:
-        temporary.write_bytes(lengths_png(found.modes, found.trained_length))
+        temporary.write_bytes(lengths_png(of_lengths, of_positions, trained_length=found.trained_length))
 
 
 def write_json(path: Path, found: ByLength) -> None:
@@ -151,7 +160,9 @@ def write_json(path: Path, found: ByLength) -> None:
 
 
 def parse_lengths(texts: Sequence[str]) -> list[int]:
-    """Return the tokens that ``1024``, ``64k`` or ``1m`` name, each once and ascending; k is 1,024.
+    """Return the tokens that ``1024``, ``64k`` or ``1m`` name, each once and ascending.
+
+    k is 1,024 and m 1,024 k.
 
     Raises:
         InputError: A text is no whole number of tokens.

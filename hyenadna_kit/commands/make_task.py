@@ -64,8 +64,8 @@ def run(options: MakeTaskOptions) -> int:
     from hyenadna_kit.files import fingerprint, refuse_existing
     from hyenadna_kit.io.annotation import read_annotation
     from hyenadna_kit.io.genome import open_genome
+    from hyenadna_kit.io.placed_annotation import place_annotation
     from hyenadna_kit.tasks.make_task import make_task
-    from hyenadna_kit.tasks.placed_annotation import place_annotation
     from hyenadna_kit.tasks.task_folder import TASK_FILES, write_task
 
     request, out = _request(options), Path(options.out)

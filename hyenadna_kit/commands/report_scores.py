@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hyenadna_kit.errors import InputError
 
 if TYPE_CHECKING:
+    from hyenadna_kit.scoring.job_report import JobReport
     from hyenadna_kit.scoring.job_report_html import ShardTiming
 
 
@@ -16,7 +17,7 @@ class ReportScoresOptions:
     """Write report.html and report.json: statuses, classes of variants, distributions of scores.
 
     The page needs no network. With an annotation, scores are told apart by CDS, non-coding exon, intron and
-    what lies between genes.
+    what lies between genes; with the genome as well, by consequence: synonymous, missense, stop_gained ...
     """
 
     scored: str
@@ -25,6 +26,10 @@ class ReportScoresOptions:
     """Folder of report.html and report.json."""
     annotation: str | None = None
     """Genes of the genome: GFF3, GTF, BED or GenBank."""
+    genome: str | None = None
+    """FASTA or genome store that was scored on, with --annotation: for the consequences."""
+    genetic_code: int = 1
+    """NCBI table of the genes for which the annotation names none (transl_table)."""
     manifest: str | None = None
     """manifest.json of split-variants, with --timings: for the throughput."""
     timings: str | None = None
@@ -35,19 +40,16 @@ def run(options: ReportScoresOptions) -> int:
     """Write the two files.
 
     Raises:
-        InputError: A file is damaged, or is not scored.
+        InputError: A file is damaged, or is not scored; or annotation and genome do not belong together.
     """
     import json
 
     from hyenadna_kit.files import atomic_file
-    from hyenadna_kit.io.annotation import read_annotation
-    from hyenadna_kit.scoring.job_report import report_scores
     from hyenadna_kit.scoring.job_report_html import render_report
 
     if (options.manifest is None) != (options.timings is None):
         raise InputError("--manifest and --timings go together; give both or neither")
-    annotation = read_annotation(Path(options.annotation)) if options.annotation else None
-    report = report_scores(options.scored, annotation)
+    report = _report(options)
     timings = _timings(options.manifest, options.timings) if options.manifest and options.timings else []
     shards = [{"shard": each.name, "records": each.num_records, "seconds": each.seconds} for each in timings]
     texts = {
@@ -59,6 +61,27 @@ def run(options: ReportScoresOptions) -> int:
             temporary.write_text(text)
     print(f"wrote {Path(options.out) / 'report.html'} and report.json", file=sys.stderr)
     return 0
+
+
+def _report(options: ReportScoresOptions) -> "JobReport":
+    from hyenadna_kit.genome.consequence_finder import ConsequenceFinder
+    from hyenadna_kit.io.annotation import read_annotation
+    from hyenadna_kit.io.genetic_codes import genetic_codes
+    from hyenadna_kit.io.genome import open_genome
+    from hyenadna_kit.io.placed_annotation import place_annotation
+    from hyenadna_kit.scoring.job_report import report_scores
+
+    if options.annotation is None:
+        if options.genome is not None:
+            raise InputError(f"--genome {options.genome} is for the consequences; give --annotation as well")
+        return report_scores(options.scored)
+    annotation = read_annotation(Path(options.annotation))
+    if options.genome is None:
+        return report_scores(options.scored, annotation)
+    genome = open_genome(options.genome)
+    placed = place_annotation(annotation, genome, options.annotation)
+    finder = ConsequenceFinder(placed, genome, codes=genetic_codes(), default_code=options.genetic_code)
+    return report_scores(options.scored, placed, finder=finder)
 
 
 def _timings(manifest: str, folder: str) -> "list[ShardTiming]":

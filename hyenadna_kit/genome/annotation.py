@@ -15,6 +15,12 @@ from itertools import pairwise
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval, Strand
 
+LONGEST_SLIP = 9
+"""Most bases between two segments that are no intron: the ribosome changes its frame there. The shortest
+introns known have 15 bp (Slabodnick et al. 2017, doi:10.1016/j.cub.2016.12.057)."""
+
+_PSEUDO = "pseudogen"
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -45,6 +51,8 @@ class Transcript:
     """False where the file gives no strand; such a transcript is treated as forward."""
     is_partial: bool = False
     """Whether the file says that an end of it is not known."""
+    genetic_code: int | None = None
+    """Number of the NCBI table by which ``cds`` is translated; None where the file names none."""
 
     def __post_init__(self) -> None:
         if not self.exons:
@@ -99,6 +107,11 @@ class Gene:
     """The name that people use (``thrL``); empty where the file gives none."""
     biotype: str = ""
     """Biotype that the file gives, or ``pseudogene`` and its like from the type of the line."""
+
+
+def is_pseudogenic(gene: Gene, transcript: Transcript) -> bool:
+    """Say whether the file calls the transcript or its gene a pseudogene, of whatever kind."""
+    return any(_PSEUDO in name for name in (gene.biotype, transcript.biotype, transcript.kind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from hyenadna_kit.errors import InputError
 
 _SHIFT_BLOCK = 256
+_FAR = 1 << 40
+"""More bases than a contig has."""
 
 FetchBases = Callable[[int, int], str]
 """``fetch(start, end)``: bases of the variant's contig in upper case, with N beyond its ends."""
@@ -77,6 +79,27 @@ def normalize(variant: Variant, fetch: FetchBases) -> Variant:
     rotated = allele[turn:] + allele[:turn]
     ref, alt = (rotated, "") if variant.ref else ("", rotated)
     return replace(variant, position=variant.position - shift, ref=ref, alt=alt)
+
+
+def right_aligned(variant: Variant, fetch: FetchBases) -> Variant:
+    """Return the trimmed, right-aligned form of ``variant``, the other end of :func:`normalize`.
+
+    An insertion or deletion moves right as long as the base behind it equals its first base.
+    """
+    variant = trim(variant)
+    allele = variant.ref or variant.alt
+    if bool(variant.ref) == bool(variant.alt) or not allele:
+        return variant
+
+    def fetch_mirrored(start: int, end: int) -> str:
+        """Return bases of the contig as it reads backwards, with the end of the variant at ``_FAR``."""
+        return fetch(variant.end + _FAR - end, variant.end + _FAR - start)[::-1]
+
+    shift = _left_shift(_FAR, allele[::-1], fetch_mirrored)
+    turn = shift % len(allele)
+    rotated = allele[turn:] + allele[:turn]
+    ref, alt = (rotated, "") if variant.ref else ("", rotated)
+    return replace(variant, position=variant.position + shift, ref=ref, alt=alt)
 
 
 def _left_shift(position: int, allele: str, fetch: FetchBases) -> int:

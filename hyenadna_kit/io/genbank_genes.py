@@ -13,7 +13,14 @@ from dataclasses import replace
 from hyenadna_kit.genome.annotation import hull
 from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.io.genbank import GenbankFeature, GenbankRecord
-from hyenadna_kit.io.gene_models import GeneDraft, Part, Role, TranscriptDraft, is_transcript_kind
+from hyenadna_kit.io.gene_models import (
+    GENETIC_CODE,
+    GeneDraft,
+    Part,
+    Role,
+    TranscriptDraft,
+    is_transcript_kind,
+)
 from hyenadna_kit.io.gff import Feature
 
 _PHASES = {"1": 0, "2": 1, "3": 2}
@@ -119,7 +126,11 @@ def _draft(feature: GenbankFeature, parts: list[Interval], role: Role) -> Transc
 
 def _parts(feature: GenbankFeature, parts: Sequence[Interval], role: Role) -> list[Part]:
     phase = _PHASES.get(feature.first("codon_start"))
-    return [Part(role, part, has_strand=True, phase=phase, is_partial=feature.is_partial) for part in parts]
+    code = feature.first(GENETIC_CODE)
+    return [
+        Part(role, part, has_strand=True, phase=phase, is_partial=feature.is_partial, genetic_code=code)
+        for part in parts
+    ]
 
 
 def _line(feature: GenbankFeature, span: Interval) -> Feature:

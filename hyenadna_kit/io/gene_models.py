@@ -4,12 +4,10 @@ In: drafts, in which a reader has put together the lines of one gene and of one 
 :class:`Annotation` of checked values. What the files leave unsaid is settled here, for all of them:
 
 - without exon lines, exons are the CDS and UTR together. A gap of fewer than 10 bp between two
-  segments is a frameshift of the ribosome and no intron (the shortest introns known have 15 bp);
+  segments is a frameshift of the ribosome and no intron;
 - the stop codon belongs to the CDS, whether the file counts it there (GFF3) or not (GTF);
 - a transcript without a biotype has that of its gene;
 - what lies on several strands or contigs, as in trans-splicing, is left out and named.
-
-Source of the shortest intron: Slabodnick et al. 2017, doi:10.1016/j.cub.2016.12.057.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.genome.annotation import Annotation, Gene, Transcript, hull, merge
+from hyenadna_kit.genome.annotation import LONGEST_SLIP, Annotation, Gene, Transcript, hull, merge
 from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.io.gff import Feature
+from hyenadna_kit.io.text_lines import shortened, whole_number
 
 Role = Literal["exon", "CDS", "UTR", "stop"]
 
@@ -39,11 +38,13 @@ ROLES: dict[str, Role] = {
 }
 """What a line of each type is to its transcript; start codons, introns and proteins are nothing."""
 
-_LONGEST_SLIP = 9
 _OVERLAPPING = -1
 _PARTIAL_TAGS = {"cds_start_NF", "cds_end_NF", "mRNA_start_NF", "mRNA_end_NF"}
 _TRANSCRIPT_BIOTYPES = ("transcript_biotype", "transcript_type", "biotype")
 _GENE_BIOTYPES = ("gene_biotype", "gene_type", "biotype")
+GENETIC_CODE = "transl_table"
+"""Attribute of a CDS, in GFF3 and GenBank alike."""
+
 _PSEUDO = {"pseudo", "pseudogene"}
 _SYMBOLS = ("Name", "gene_name", "gene")
 
@@ -58,6 +59,8 @@ class Part(NamedTuple):
     is_partial: bool
     name: str = ""
     """Its own identifier: the segments of one CDS share it."""
+    genetic_code: str = ""
+    """What the file gives as its NCBI table (``transl_table``)."""
 
 
 @dataclass(slots=True)
@@ -82,7 +85,15 @@ class GeneDraft:
 
 def make_part(feature: Feature, role: Role, name: str = "") -> Part:
     """Return what a transcript keeps of a line."""
-    return Part(role, feature.interval, feature.has_strand, feature.phase, is_partial(feature), name)
+    return Part(
+        role,
+        feature.interval,
+        feature.has_strand,
+        feature.phase,
+        is_partial(feature),
+        name,
+        feature.first(GENETIC_CODE),
+    )
 
 
 def is_partial(feature: Feature) -> bool:
@@ -150,6 +161,7 @@ def _transcript(draft: TranscriptDraft, gene: str, biotype: str) -> Transcript:
         cds_phase=_first_phase(draft.parts, whole.strand),
         has_strand=any(has_strand for _, has_strand in spans),
         is_partial=any(map(is_partial, draft.lines)) or any(part.is_partial for part in draft.parts),
+        genetic_code=_genetic_code(draft),
     )
 
 
@@ -165,7 +177,7 @@ def _exons(parts: Sequence[Part], cds: tuple[Interval, ...], whole: Interval) ->
     if exons:
         return merge(exons, max_gap=_OVERLAPPING)
     pieces = [*cds, *_intervals(parts, whole.strand, "UTR")]
-    return merge(pieces, max_gap=_LONGEST_SLIP) if pieces else (whole,)
+    return merge(pieces, max_gap=LONGEST_SLIP) if pieces else (whole,)
 
 
 def _with_stop(cds: list[Interval], stops: list[Interval]) -> tuple[Interval, ...]:
@@ -191,6 +203,17 @@ def _first_phase(parts: Sequence[Part], strand: Strand) -> int:
     if strand is Strand.FORWARD:
         return min(cds, key=lambda part: part.interval.start).phase or 0
     return max(cds, key=lambda part: part.interval.end).phase or 0
+
+
+def _genetic_code(draft: TranscriptDraft) -> int | None:
+    text = next((part.genetic_code for part in draft.parts if part.genetic_code), "")
+    number = whole_number(text)
+    if text and number is None:
+        raise InputError(
+            f"transcript {draft.name!r}: {GENETIC_CODE} must be a whole number, got {shortened(text)}; "
+            "mend it, or leave it out"
+        )
+    return number
 
 
 def _intervals(parts: Sequence[Part], strand: Strand, role: Role) -> list[Interval]:

@@ -1,25 +1,32 @@
 """Figure: bits per base against window length, and against the position in the window."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from hyenadna_kit.plots.histogram import require_matplotlib
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from hyenadna_kit.evaluation.lengths import LengthBits
 
 _INCHES = (9.6, 4.0)
 _DOTS_PER_INCH = 150
 
 
-def lengths_png(modes: "Mapping[str, Sequence[LengthBits]]", trained_length: int) -> bytes:
+class Curve(NamedTuple):
+    """One line of a figure."""
+
+    label: str
+    """Its name in the legend."""
+    xs: Sequence[float]
+    """Tokens, or positions."""
+    ys: Sequence[float]
+    """Bits per base."""
+
+
+def lengths_png(of_lengths: Sequence[Curve], of_positions: Sequence[Curve], *, trained_length: int) -> bytes:
     """Draw the picture, the same for the same numbers.
 
     Args:
-        modes: Results by what the filters do beyond the trained length.
+        of_lengths: Bits per base against the tokens of a window.
+        of_positions: The same against the position in a window, from 0.
         trained_length: In tokens; a line stands there.
 
     Raises:
@@ -31,11 +38,9 @@ def lengths_png(modes: "Mapping[str, Sequence[LengthBits]]", trained_length: int
 
     figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
     by_length, by_position = figure.subplots(1, 2, sharey=True)
-    for mode, results in modes.items():
-        bits = [each.bits_per_base for each in results]
-        by_length.plot([each.length for each in results], bits, marker="o", label=mode)
-    for mode, results in modes.items():
-        _draw_positions(by_position, mode, results[-1])
+    for axes, curves, marker in ((by_length, of_lengths, "o"), (by_position, of_positions, ".")):
+        for curve in curves:
+            axes.plot(curve.xs, curve.ys, marker=marker, label=curve.label)
     by_length.set(title="by window length", xlabel="tokens of a window", ylabel="bits per base")
     by_position.set(title="by position, longest windows", xlabel="bases before it in the window")
     for axes in (by_length, by_position):
@@ -48,9 +53,3 @@ def lengths_png(modes: "Mapping[str, Sequence[LengthBits]]", trained_length: int
     # Without the version of matplotlib in it the file is the same for the same numbers.
     figure.savefig(picture, format="png", metadata={"Software": None})
     return picture.getvalue()
-
-
-def _draw_positions(axes: "Axes", mode: str, result: "LengthBits") -> None:
-    known = [each for each in result.by_position if each.num_bases]
-    middles = [(each.first + each.last) / 2 for each in known]
-    axes.plot(middles, [each.bits_per_base for each in known], marker=".", label=f"{mode}, {result.length:,}")

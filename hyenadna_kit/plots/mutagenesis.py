@@ -17,6 +17,7 @@ from hyenadna_kit.plots.histogram import require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
     from matplotlib.path import Path
 
@@ -31,7 +32,7 @@ _BAR_HEIGHT, _BAR_WIDTH, _BAR_GAP = 1.4, 0.12, 0.25
 _TICK_EVERY = 10
 _TITLE, _LETTER = 0.2, 0.9
 _COLOURS = {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#d55e00"}
-_MISSING, _DIVERGING = "#dddddd", "RdBu"
+_MISSING, _DIVERGING, _SEQUENTIAL = "#dddddd", "RdBu", "Blues"
 
 
 class MutagenesisPanel(NamedTuple):
@@ -108,7 +109,8 @@ class _Geometry(NamedTuple):
 def mutagenesis_pictures(panel: MutagenesisPanel, labels: MutagenesisLabels) -> Pictures:
     """Draw the scores of every change, and the reference as a logo below them.
 
-    Colours diverge from white at 0: red is negative, blue positive. A dot marks the base that is there.
+    Colours begin with white at 0: blue is positive and red, where there is anything below 0, negative. A dot
+    marks the base that is there.
 
     Args:
         panel: Bases and numbers.
@@ -140,23 +142,20 @@ def _saved(figure: "Figure", kind: str, metadata: dict[str, None]) -> bytes:
 
 
 def _draw(panel: MutagenesisPanel, labels: MutagenesisLabels) -> "Figure":
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     lines = list(_lines(panel))
     geometry = _Geometry(len(lines), len(lines[0].reference), len(panel.columns))
     figure = Figure(figsize=geometry.size, dpi=_DOTS_PER_INCH)
-    largest = float(np.max(np.abs(panel.scores), initial=0, where=np.isfinite(panel.scores))) or 1.0
+    colours = _colours(panel.scores)
     for number, line in enumerate(lines):
         down, width = _TOP + number * geometry.line, len(line.reference) * _CELL
         heat = figure.add_axes(geometry.place(_LEFT, down, width, geometry.cells))
-        _draw_heat(heat, line, largest)
+        _draw_heat(heat, line, colours)
         logo = figure.add_axes(geometry.place(_LEFT, down + geometry.cells + _GAP, width, _LOGO))
         _draw_logo(logo, line, _limits(panel.heights))
         logo.set_ylabel(labels.heights, fontsize=7)
     bar = figure.add_axes(geometry.place(geometry.bar_left, _TOP, _BAR_WIDTH, _BAR_HEIGHT))
-    colours = ScalarMappable(Normalize(-largest, largest), _DIVERGING)
     figure.colorbar(colours, cax=bar).set_label(labels.scores, fontsize=8)
     bar.tick_params(labelsize=7)
     left, bottom, *_ = geometry.place(_LEFT, _TITLE, 0.0, 0.0)
@@ -176,10 +175,22 @@ def _lines(panel: MutagenesisPanel) -> Iterator[MutagenesisPanel]:
         )
 
 
-def _draw_heat(axes: "Axes", line: MutagenesisPanel, largest: float) -> None:
+def _colours(scores: NDArray[np.float64]) -> "ScalarMappable":
+    """Return colours from 0 to the largest score, and as far below 0 where there is anything."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    finite = scores[np.isfinite(scores)]
+    largest = float(np.abs(finite).max(initial=0)) or 1.0
+    if finite.min(initial=0) < 0:
+        return ScalarMappable(Normalize(-largest, largest), _DIVERGING)
+    return ScalarMappable(Normalize(0, largest), _SEQUENTIAL)
+
+
+def _draw_heat(axes: "Axes", line: MutagenesisPanel, colours: "ScalarMappable") -> None:
     axes.set_facecolor(_MISSING)
-    name = f"heat-{line.first_position}"
-    axes.pcolormesh(line.scores.T, vmin=-largest, vmax=largest, cmap=_DIVERGING, gid=name)
+    name, (lowest, highest) = f"heat-{line.first_position}", colours.get_clim()
+    axes.pcolormesh(line.scores.T, vmin=lowest, vmax=highest, cmap=colours.cmap, gid=name)
     there = [(x, line.columns.index(base)) for x, base in enumerate(line.reference) if base in line.columns]
     axes.scatter([x + 0.5 for x, _ in there], [y + 0.5 for _, y in there], s=5, c="black", linewidths=0)
     axes.set_xlim(0, len(line.reference))

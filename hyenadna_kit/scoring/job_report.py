@@ -1,95 +1,37 @@
 """What became of a scored file: counts and distributions, gathered in one pass and bounded memory.
 
-In: a scored VCF or BCF and, where there is one, the annotation of its genome. Out: a :class:`JobReport`,
-which :mod:`hyenadna_kit.scoring.job_report_html` shows, and the same as plain data for JSON.
+In: a scored VCF or BCF and, where there are such, the annotation and the bases of its genome. Out: a
+:class:`JobReport`, which :mod:`hyenadna_kit.scoring.job_report_html` shows, and the same as plain data.
 """
 
-import math
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.annotation import Annotation
-from hyenadna_kit.genome.contigs import ContigNames
-from hyenadna_kit.genome.interval import Interval
-from hyenadna_kit.genome.interval_set import IntervalSet
+from hyenadna_kit.genome.consequence import Consequence, severity
+from hyenadna_kit.genome.consequence_finder import ConsequenceFinder
 from hyenadna_kit.genome.variant import Variant, trim
 from hyenadna_kit.io.vcf import VariantReader, VariantRecord, allele_kind, read_variants
 from hyenadna_kit.io.vcf_convert import bcf_to_text
+from hyenadna_kit.scoring.distribution import Distribution
+from hyenadna_kit.scoring.gene_regions import GeneRegions
 
 _PREFIX = "HK_"
 _STATUS_ID, _NO_ALT = "HK_STATUS", "NO_ALT"
+_NUM_BASES = "HK_NTOK"
+"""An ALT that has it is scored, though none of the scores that were asked for may be one of its kind."""
 _NOT_SCORES = frozenset({"HK_NFRAC"})
-_FLOAT_FIELD = re.compile(r"##INFO=<ID=(HK_\w+),Number=A,Type=Float,")
+_FLOAT_FIELD = re.compile(r'##INFO=<ID=(HK_\w+),Number=A,Type=Float,Description="((?:[^"\\]|\\.)*)"')
 _INFO_COLUMN = 7
-_MOST_BINS = 96
-_FINEST_BIN = 2.0**-30
 
-
-class Distribution:
-    """Number, mean, spread and histogram of values that come one by one.
-
-    Bins are all as wide, by a power of two: as fine as goes with 96 bins that are not empty. They do not
-    depend on the order of the values.
-    """
-
-    def __init__(self) -> None:
-        """Begin without values."""
-        self.count = 0
-        self.minimum, self.maximum = math.inf, -math.inf
-        self.bin_width = _FINEST_BIN
-        """Bin k holds ``[k * bin_width, (k + 1) * bin_width)``."""
-        self.bins: Counter[int] = Counter()
-        """How many values each bin holds."""
-        self._mean = self._squares = 0.0
-
-    def add(self, value: float) -> None:
-        """Take note of one more value, a finite one."""
-        self.count += 1
-        self.minimum, self.maximum = min(self.minimum, value), max(self.maximum, value)
-        # Welford's recurrence: sums of squares would lose the spread of values far from 0.
-        change = value - self._mean
-        self._mean += change / self.count
-        self._squares += change * (value - self._mean)
-        self.bins[math.floor(value / self.bin_width)] += 1
-        while len(self.bins) > _MOST_BINS:
-            self._widen()
-
-    @property
-    def mean(self) -> float:
-        """Mean; NaN without values."""
-        return self._mean if self.count else math.nan
-
-    @property
-    def standard_deviation(self) -> float:
-        """Standard deviation of the values as they are; NaN without values."""
-        return math.sqrt(self._squares / self.count) if self.count else math.nan
-
-    def plain(self) -> dict[str, object]:
-        """Return all of it as plain data; without values the count alone."""
-        if not self.count:
-            return {"count": 0}
-        return {
-            "count": self.count,
-            "mean": self.mean,
-            "standard_deviation": self.standard_deviation,
-            "minimum": self.minimum,
-            "maximum": self.maximum,
-            "bin_width": self.bin_width,
-            "bins": {str(number): self.bins[number] for number in sorted(self.bins)},
-        }
-
-    def _widen(self) -> None:
-        self.bin_width *= 2
-        wider: Counter[int] = Counter()
-        for number, count in self.bins.items():
-            wider[number // 2] += count
-        self.bins = wider
+Scores = dict[str, Distribution]
+"""Distribution of each score, by its INFO field."""
 
 
 @dataclass
@@ -108,10 +50,14 @@ class JobReport:
     """ALTs by status; joined ones count under each part, records without ALT as NO_ALT."""
     classes: dict[str, Counter[str]] = field(default_factory=dict)
     """ALTs by class of variant, and in each by what became of them: scored, unscored."""
-    scores: dict[str, Distribution] = field(default_factory=dict)
-    """Distribution of each score, by its INFO field."""
-    regions: dict[str, dict[str, Distribution]] = field(default_factory=dict)
+    meanings: dict[str, str] = field(default_factory=dict)
+    """What each score is, with its unit, by its INFO field: as the header describes it."""
+    scores: Scores = field(default_factory=dict)
+    """Distributions of all ALTs."""
+    regions: dict[str, Scores] = field(default_factory=dict)
     """The same by where the variant lies; empty without an annotation."""
+    consequences: dict[Consequence, Scores] = field(default_factory=dict)
+    """The same by what the variant does to a gene, the most severe first; empty without a genome."""
     provenance: tuple[str, ...] = ()
     """Header lines that say where the scores come from."""
 
@@ -130,41 +76,12 @@ class JobReport:
             "unscored_fraction": self.unscored_fraction,
             "statuses": dict(self.statuses.most_common()),
             "classes": {name: dict(counts) for name, counts in sorted(self.classes.items())},
-            "scores": {name: each.plain() for name, each in self.scores.items()},
-            "regions": {
-                region: {name: each.plain() for name, each in scores.items()}
-                for region, scores in self.regions.items()
-            },
+            "meanings": self.meanings,
+            "scores": _plain(self.scores),
+            "regions": {region: _plain(scores) for region, scores in self.regions.items()},
+            "consequences": {str(each): _plain(scores) for each, scores in self.consequences.items()},
             "provenance": list(self.provenance),
         }
-
-
-class GeneRegions:
-    """Where in its genes a genome has a base: in a CDS, an exon, an intron, or between genes."""
-
-    KINDS = ("CDS", "non-coding exon", "intron", "intergenic")
-    """From what is told first to what is told last, where several hold."""
-
-    def __init__(self, annotation: Annotation) -> None:
-        """Gather the bases of each kind; a gene without transcripts counts as an exon."""
-        transcripts = annotation.transcripts
-        bare = [gene.interval for gene in annotation.genes if not gene.transcripts]
-        self._sets = {
-            "CDS": IntervalSet(part for each in transcripts for part in each.cds),
-            "non-coding exon": IntervalSet([*(part for each in transcripts for part in each.exons), *bare]),
-            "intron": IntervalSet(each.interval for each in transcripts),
-        }
-        # The order of contigs matters to nobody: names are found by their usual other names.
-        contigs = {gene.interval.contig: None for gene in annotation.genes}
-        self._names = ContigNames(contigs)
-
-    def kind(self, record: VariantRecord) -> str:
-        """Return the first of :attr:`KINDS` that a base of REF has."""
-        contig = self._names.find(record.contig)
-        if contig is None or record.position < 0:
-            return self.KINDS[-1]
-        interval = Interval(contig, record.position, record.position + len(record.ref))
-        return next((kind for kind, bases in self._sets.items() if bases.overlaps(interval)), self.KINDS[-1])
 
 
 def variant_class(ref: str, alt: str) -> str:
@@ -180,53 +97,92 @@ def variant_class(ref: str, alt: str) -> str:
     return "SNV" if len(change.ref) == 1 else "MNV"
 
 
-def report_scores(scored: str | Path, annotation: Annotation | None = None) -> JobReport:
+def report_scores(
+    scored: str | Path, annotation: Annotation | None = None, *, finder: ConsequenceFinder | None = None
+) -> JobReport:
     """Read a scored file and report on it.
 
     Args:
         scored: VCF, VCF.gz or BCF with our INFO fields.
         annotation: Genes of its genome, to tell scores apart by region.
+        finder: Genes with the bases of the genome, to tell scores apart by consequence.
 
     Raises:
         InputError: The file is damaged, or is not scored.
+        ContigNotFoundError: A scored variant lies on a contig that the genome of the finder has not.
     """
-    regions = GeneRegions(annotation) if annotation else None
     with _as_text(scored) as reader:
-        if _STATUS_ID not in reader.header.info_ids:
-            raise InputError(f"{scored} has no INFO/{_STATUS_ID}: it is not scored; give what score wrote")
-        lines = [line.decode(errors="replace").rstrip() for line in reader.header.lines]
-        names = [match[1] for match in map(_FLOAT_FIELD.match, lines) if match]
-        names = [name for name in names if name not in _NOT_SCORES]
-        report = JobReport(str(scored), provenance=tuple(line for line in lines if "##hyenadna_kit" in line))
-        report.scores = _distributions(names)
-        report.regions = {kind: _distributions(names) for kind in GeneRegions.KINDS} if regions else {}
+        report = _empty_report(str(scored), reader)
+        groupings = list(_groupings(report, annotation, finder))
         for record in reader:
-            _add(report, record, report.regions[regions.kind(record)] if regions else None)
+            _add(report, record, groupings)
+    report.consequences = dict(sorted(report.consequences.items(), key=lambda item: severity(item[0])))
     return report
 
 
-def _distributions(names: Sequence[str]) -> dict[str, Distribution]:
+def _empty_report(scored: str, reader: VariantReader) -> JobReport:
+    """Return the report of no records: what the header says."""
+    if _STATUS_ID not in reader.header.info_ids:
+        raise InputError(f"{scored} has no INFO/{_STATUS_ID}: it is not scored; give what score wrote")
+    lines = [line.decode(errors="replace").rstrip() for line in reader.header.lines]
+    found = [match.groups() for match in map(_FLOAT_FIELD.match, lines) if match]
+    meanings = {name: meaning for name, meaning in found if name not in _NOT_SCORES}
+    provenance = tuple(line for line in lines if "##hyenadna_kit" in line)
+    return JobReport(scored, meanings=meanings, scores=_distributions(meanings), provenance=provenance)
+
+
+_Grouping = Callable[[VariantRecord, str], Scores]
+"""Gives the distributions that the scores of an ALT of a record belong to."""
+
+
+def _groupings(
+    report: JobReport, annotation: Annotation | None, finder: ConsequenceFinder | None
+) -> Iterator[_Grouping]:
+    if annotation is not None:
+        regions = GeneRegions(annotation)
+        report.regions = {kind: _distributions(report.scores) for kind in GeneRegions.KINDS}
+        yield lambda record, _alt: report.regions[regions.kind(record)]
+    if finder is not None:
+        yield lambda record, alt: report.consequences.setdefault(
+            finder.find(Variant(record.contig, record.position, record.ref, alt)),
+            _distributions(report.scores),
+        )
+
+
+def _distributions(names: Iterable[str]) -> Scores:
     return {name: Distribution() for name in names}
 
 
-def _add(report: JobReport, record: VariantRecord, of_region: Mapping[str, Distribution] | None) -> None:
+def _plain(scores: Scores) -> dict[str, object]:
+    return {name: each.plain() for name, each in scores.items()}
+
+
+def _add(report: JobReport, record: VariantRecord, groupings: Sequence[_Grouping]) -> None:
     info = _info(record.raw)
     report.num_records += 1
     report.num_alts += len(record.alts)
     statuses = info.get(_STATUS_ID, _NO_ALT).split(",")
     for status in statuses:
         report.statuses.update(status.split("|"))
-    values = {name: info[name].split(",") for name in report.scores if name in info}
-    is_scored = [text != "." for text in info.get("HK_NTOK", ".").split(",")]
-    for alt, scored in zip(record.alts, is_scored, strict=False):
-        report.num_scored += scored
+    texts = {name: info[name].split(",") for name in (*report.scores, _NUM_BASES) if name in info}
+    for number, alt in enumerate(record.alts):
+        given = _given(texts, number)
+        report.num_scored += bool(given)
         counts = report.classes.setdefault(variant_class(record.ref, alt), Counter())
-        counts["scored" if scored else "unscored"] += 1
-    for name, texts in values.items():
-        for value in (float(text) for text in texts if text != "."):
-            report.scores[name].add(value)
-            if of_region is not None:
-                of_region[name].add(value)
+        counts["scored" if given else "unscored"] += 1
+        if given.keys() & report.scores.keys():
+            _add_values(given, [report.scores, *(grouping(record, alt) for grouping in groupings)])
+
+
+def _given(texts: Mapping[str, Sequence[str]], number: int) -> dict[str, str]:
+    """Return what an ALT has of the fields, by its number in the record."""
+    return {name: each[number] for name, each in texts.items() if number < len(each) and each[number] != "."}
+
+
+def _add_values(texts: Mapping[str, str], groups: Sequence[Scores]) -> None:
+    for scores in groups:
+        for name in scores.keys() & texts.keys():
+            scores[name].add(float(texts[name]))
 
 
 def _info(line: bytes) -> dict[str, str]:

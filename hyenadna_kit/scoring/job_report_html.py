@@ -8,14 +8,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from hyenadna_kit.scoring.job_report import Distribution, JobReport
+from hyenadna_kit.scoring.distribution import Distribution
+from hyenadna_kit.scoring.histogram_svg import Axis, format_number, histogram
+from hyenadna_kit.scoring.job_report import JobReport, Scores
 
-_WIDTH, _HEIGHT, _MARGIN = 420, 110, 16
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{padding:.2rem .8rem;text-align:right;"
-    "border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}svg{background:#fafafa}"
-    "code{overflow-wrap:anywhere}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "table{border-collapse:collapse;margin:.5rem 0 1.5rem}"
+    "th,td{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #ddd}td{white-space:nowrap}"
+    "th:first-child,td:first-child,.groups th:last-child{text-align:left}"
+    ".scores :nth-child(2){text-align:left;white-space:normal;min-width:14rem}"
+    "figure{display:inline-block;margin:0 1.5rem 1rem 0}svg{background:#fafafa;display:block}"
+    "h1,code{overflow-wrap:anywhere}"
+)
+_FIGURES = ("ALTs", "mean", "standard deviation", "least", "greatest")
+_OF_CONSEQUENCES = (
+    "Of each ALT the most severe consequence over all transcripts, in terms of the Sequence Ontology; the "
+    "most severe comes first."
+)
+_OF_HEIGHTS = "Heights of bars are square roots of counts."
+_OF_ROWS = (
+    f"{_OF_HEIGHTS} Red: the mean; dashed: 0. The first and the last bar hold what lies beyond the scale."
 )
 
 
@@ -62,10 +75,17 @@ def _sections(report: JobReport, timings: Sequence[ShardTiming]) -> Iterator[str
         ),
     )
     yield "<h2>Scores</h2>"
-    yield _distributions(report.scores)
-    for region, scores in report.regions.items():
-        yield f"<h2>Scores: {escape(region)}</h2>"
-        yield _distributions(scores)
+    yield _all_scores(report)
+    if report.consequences:
+        yield "<h2>Scores by consequence</h2>"
+        yield f"<p>{_OF_CONSEQUENCES} {_OF_ROWS}</p>"
+        yield from _groups(
+            report, "consequence", {str(each): scores for each, scores in report.consequences.items()}
+        )
+    elif report.regions:
+        yield "<h2>Scores by region</h2>"
+        yield f"<p>{_OF_ROWS}</p>"
+        yield from _groups(report, "region", report.regions)
     if timings:
         yield "<h2>Throughput</h2>"
         yield _throughput(timings)
@@ -73,17 +93,38 @@ def _sections(report: JobReport, timings: Sequence[ShardTiming]) -> Iterator[str
     yield from (f"<p><code>{escape(line)}</code></p>" for line in report.provenance)
 
 
-def _distributions(scores: Mapping[str, Distribution]) -> str:
-    rows = (
-        (name, f"{each.count:,}", *map(_number, (each.mean, each.standard_deviation)), *_range(each))
-        for name, each in scores.items()
+def _all_scores(report: JobReport) -> str:
+    rows = ((name, report.meanings[name], *_figures(each)) for name, each in report.scores.items())
+    table = _table(("score", "meaning", *_FIGURES), rows, style="scores")
+    return f"{table}<p>{_OF_HEIGHTS}</p>\n" + "".join(
+        f"<figure>{histogram(each)}<figcaption>{escape(name)}</figcaption></figure>\n"
+        for name, each in report.scores.items()
+        if each.count
     )
-    table = _table(("score", "ALTs", "mean", "standard deviation", "least", "greatest"), rows)
-    return table + "".join(_histogram(name, each) for name, each in scores.items() if each.count)
 
 
-def _range(each: Distribution) -> tuple[str, str]:
-    return (_number(each.minimum), _number(each.maximum)) if each.count else ("", "")
+def _groups(report: JobReport, kind: str, groups: Mapping[str, Scores]) -> Iterator[str]:
+    """Yield a table of each score: a row for each group that has some, its histogram on an axis of all."""
+    for name, each in report.scores.items():
+        if each.count:
+            yield f"<h3>{escape(name)}</h3>\n<p>{escape(report.meanings[name])}</p>"
+            yield _group_table(kind, Axis.of(each), {group: scores[name] for group, scores in groups.items()})
+
+
+def _group_table(kind: str, axis: Axis, groups: Mapping[str, Distribution]) -> str:
+    rows = [
+        (escape(group), *map(escape, _figures(each)), axis.row(each))
+        for group, each in groups.items()
+        if each.count
+    ]
+    scale = ("",) * (1 + len(_FIGURES))
+    return _html_table((kind, *_FIGURES, "distribution"), [*rows, (*scale, axis.labels())], style="groups")
+
+
+def _figures(each: Distribution) -> tuple[str, ...]:
+    """Return what :data:`_FIGURES` name."""
+    spread = (each.mean, each.standard_deviation, each.minimum, each.maximum)
+    return (f"{each.count:,}", *(format_number(value) if each.count else "" for value in spread))
 
 
 def _throughput(timings: Sequence[ShardTiming]) -> str:
@@ -98,33 +139,13 @@ def _throughput(timings: Sequence[ShardTiming]) -> str:
     )
 
 
-def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(head: Iterable[str], rows: Iterable[Sequence[str]], *, style: str = "") -> str:
+    """Return a table of plain texts."""
+    return _html_table(head, [tuple(map(escape, row)) for row in rows], style=style)
+
+
+def _html_table(head: Iterable[str], rows: Iterable[Sequence[str]], *, style: str) -> str:
+    """Return a table whose cells are HTML."""
     cells = "".join(f"<th>{escape(text)}</th>" for text in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows)
-    return f"<table><tr>{cells}</tr>{body}</table>\n"
-
-
-def _histogram(name: str, each: Distribution) -> str:
-    """Return the histogram as SVG; heights are square roots, so that tails can be seen."""
-    first, last = min(each.bins), max(each.bins) + 1
-    step = _WIDTH / (last - first)
-    tallest = math.sqrt(max(each.bins.values()))
-    bars = []
-    for number, count in sorted(each.bins.items()):
-        height = _HEIGHT * math.sqrt(count) / tallest
-        bars.append(
-            f'<rect x="{(number - first) * step:.2f}" y="{_HEIGHT - height:.2f}" '
-            f'width="{max(step, 0.5):.2f}" height="{height:.2f}" fill="#4c72b0"/>'
-        )
-    label_y = _HEIGHT + _MARGIN - 3
-    low, high = _number(first * each.bin_width), _number(last * each.bin_width)
-    return (
-        f'<figure><svg role="img" width="{_WIDTH}" height="{_HEIGHT + _MARGIN}" font-size="11">'
-        f'{"".join(bars)}<text x="0" y="{label_y}">{low}</text>'
-        f'<text x="{_WIDTH}" y="{label_y}" text-anchor="end">{high}</text></svg>'
-        f"<figcaption>{escape(name)}: heights are square roots of counts</figcaption></figure>\n"
-    )
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.4g}"
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="{style}"><tr>{cells}</tr>{body}</table>\n'

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.genome.annotation import Annotation, Gene, Transcript
+from hyenadna_kit.genome.annotation import Annotation, Gene, Transcript, is_pseudogenic
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.genome.interval_set import IntervalSet
 from hyenadna_kit.io.genome import Genome
-
-_PSEUDO = "pseudogen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +69,7 @@ class TaskSource:
 
 
 def _is_functional(gene: Gene, transcript: Transcript) -> bool:
-    types = (gene.biotype, transcript.biotype, transcript.kind)
-    return transcript.has_strand and not any(_PSEUDO in name for name in types)
+    return transcript.has_strand and not is_pseudogenic(gene, transcript)
 
 
 def _pieces(gene: Gene, lengths: Mapping[str, int]) -> tuple[Interval, ...]:

@@ -14,6 +14,7 @@ from hyenadna_kit.genome.annotation import (
     fold_circular,
     hull,
     intersect,
+    is_pseudogenic,
     merge,
 )
 from hyenadna_kit.genome.interval import Interval, Strand
@@ -147,3 +148,17 @@ def test_folding_a_circle_keeps_each_base_modulo_its_length(length, start, size,
 def test_interval_longer_than_the_circle_is_refused():
     with pytest.raises(InputError, match="c:4-14 goes more than once round a circle of 10 bp"):
         fold_circular(on(3, 14), 10)
+
+
+@pytest.mark.parametrize(
+    ("of_gene", "of_transcript", "expected"),
+    [
+        ("protein_coding", {"biotype": "protein_coding", "kind": "mRNA"}, False),
+        ("pseudogene", {}, True),
+        ("", {"biotype": "transcribed_processed_pseudogene"}, True),
+        ("", {"kind": "pseudogenic_transcript"}, True),
+    ],
+)
+def test_pseudogene_is_told_by_the_gene_or_its_transcript(of_gene, of_transcript, expected):
+    of_it = transcript((0, 5), **of_transcript)
+    assert is_pseudogenic(Gene("g", on(0, 5), (of_it,), biotype=of_gene), of_it) is expected

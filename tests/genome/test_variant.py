@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.genome.variant import Variant, normalize, trim
+from hyenadna_kit.genome.variant import Variant, normalize, right_aligned, trim
 
 
 def fetcher(contig):
@@ -70,6 +70,28 @@ def test_the_normal_form_is_the_shortest_spelling_and_of_those_the_leftmost_inde
     shortest = min(len(s.ref) + len(s.alt) for s in every)
     leftmost = min((s for s in every if len(s.ref) + len(s.alt) == shortest), key=lambda s: s.position)
     assert normal == leftmost
+
+
+@given(contig_and_variant())
+def test_right_aligned_form_is_the_rightmost_of_the_shortest_indels(case):
+    contig, variant = case
+    mutated = mutate(contig, variant)
+    found = right_aligned(variant, fetcher(contig))
+    assert mutate(contig, found) == mutated
+    trimmed = trim(variant)
+    if mutated == contig or (trimmed.ref and trimmed.alt):
+        assert found == trimmed
+        return
+    every = list(spellings(contig, mutated))
+    shortest = min(len(s.ref) + len(s.alt) for s in every)
+    assert found == max((s for s in every if len(s.ref) + len(s.alt) == shortest), key=lambda s: s.position)
+
+
+def test_right_aligned_form_of_a_long_repeat_is_found_in_blocks():
+    contig = "AC" + "G" * 2000 + "TA"
+    fetch = fetcher(contig)
+    assert right_aligned(Variant("c", 2, "G", ""), fetch) == Variant("c", 2001, "G", "")
+    assert len(fetch.calls) < 20
 
 
 @given(contig_and_variant())

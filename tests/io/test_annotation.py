@@ -349,6 +349,30 @@ def test_phase_is_that_of_the_segment_that_is_read_first(tmp_path, strand, phase
     assert transcript.cds_phase == phase
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (gff3("gene 1 90 + . ID=g", "CDS 11 40 + 0 ID=p;Parent=g;transl_table=11"), 11),
+        (gff3("gene 1 90 + . ID=g", "CDS 11 40 + 0 ID=p;Parent=g"), None),
+        (gtf('CDS 11 40 + 0 gene_id "g"; transcript_id "t"; transl_table "2";'), 2),
+        (genbank([("CDS", "11..40", 'locus_tag="g"', "transl_table=4")]), 4),
+    ],
+    ids=["GFF3", "GFF3 without", "GTF", "GenBank"],
+)
+def test_genetic_code_is_that_of_the_cds(tmp_path, text, expected):
+    (transcript,) = read(tmp_path, text).transcripts
+    assert transcript.genetic_code == expected
+
+
+def test_cds_whose_genetic_code_is_no_number_is_left_out_and_named(tmp_path):
+    lines = ["gene 1 90 + . ID=g", "CDS 11 40 + 0 ID=p;Parent=g;transl_table=eleven"]
+    annotation = read(tmp_path, gff3(*lines))
+    assert [gene.transcripts for gene in annotation.genes] == [()]
+    assert annotation.left_out == (
+        "transcript 'p': transl_table must be a whole number, got 'eleven'; mend it, or leave it out",
+    )
+
+
 def test_what_lies_on_both_strands_is_left_out_and_named(tmp_path):
     annotation = read(
         tmp_path,

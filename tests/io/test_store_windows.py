@@ -1,11 +1,13 @@
-"""A million windows read by 0 to 8 processes, forked and spawned, against strings that are sliced.
+"""Windows read by 0 to 8 processes, forked and spawned, against strings that are sliced.
 
 The oracle is the text of the FASTA as Biopython reads it, with N on both sides, and its reverse
-complement by Biopython: no window of it knows of an interval, a store or a token.
+complement by Biopython: no window of it knows of an interval, a store or a token. ``make nightly`` reads
+millions.
 """
 
 import gzip
 import multiprocessing
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
@@ -17,9 +19,9 @@ from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.io.genome_store import GenomeStore, build_store
 
 YEAST = "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz"
-NUM_WINDOWS = 1_000_000
-MOST_WORKERS = 8
-CHUNK = 4000
+NUM_WINDOWS = 500 * int(os.environ.get("HYENADNA_KIT_EXAMPLES", "200"))
+NUM_WORKERS = {"fork": tuple(range(9)), "spawn": (0, 1, 8)}  # half a second to spawn each
+CHUNK = 1000
 LONGEST, OVERHANG = 400, 60
 TOKENS = bytes.maketrans(b"ACGTN", bytes([7, 8, 9, 10, 11]))
 WORKER = {}
@@ -70,7 +72,7 @@ class Oracle:
     """Windows as slices of padded strings."""
 
     def __init__(self, contigs):
-        # Here and not above: 72 processes are spawned that import this file and need no Biopython.
+        # Here and not above: 18 processes are spawned that import this file and need no Biopython.
         from Bio.Seq import reverse_complement
 
         margin = "N" * (LONGEST + OVERHANG)
@@ -110,12 +112,12 @@ def read_chunks(store, method, num_workers, chunks):
 
 
 def count_wrong(store, oracle, method):
-    """Read a million windows, shared by the numbers of workers; return how many were read and are wrong."""
+    """Read every window once, shared by the numbers of workers; return how many were read and are wrong."""
     store.tokens(Interval(next(iter(store.contigs)), 0, 1))  # open before any process starts
     chunks = range(NUM_WINDOWS // CHUNK)
     num_read = num_wrong = 0
-    for num_workers in range(MOST_WORKERS + 1):
-        mine = chunks[num_workers :: MOST_WORKERS + 1]
+    for turn, num_workers in enumerate(NUM_WORKERS[method]):
+        mine = chunks[turn :: len(NUM_WORKERS[method])]
         for chunk, tokens in zip(mine, read_chunks(store, method, num_workers, mine), strict=True):
             num_read += CHUNK
             num_wrong += oracle.num_wrong(chunk, tokens)
@@ -171,7 +173,7 @@ unchecked = pytest.mark.usefixtures("no_shape_checks")
 @forking
 @unchecked
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_no_window_of_a_million_of_a_generated_genome_differs(generated, method):
+def test_no_window_of_a_generated_genome_differs(generated, method):
     skip_without(method)
     store, oracle = generated
     assert count_wrong(GenomeStore(store.path), oracle, method) == (NUM_WINDOWS, 0)
@@ -182,7 +184,7 @@ def test_no_window_of_a_million_of_a_generated_genome_differs(generated, method)
 @forking
 @unchecked
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_no_window_of_a_million_of_yeast_differs(data, tmp_path, method):
+def test_no_window_of_yeast_differs(data, tmp_path, method):
     skip_without(method)
     with gzip.open(data / YEAST, "rt") as handle:
         contigs = read_by_biopython(handle)
@@ -198,14 +200,14 @@ def test_wrong_windows_are_counted(generated):
     tokens = bytearray(read_chunk(5))
     assert oracle.num_wrong(5, bytes(tokens)) == 0
     ends = np.cumsum([place.length for place in places(5, oracle.lengths)])
-    for end in ends[[10, 500, 3999]].tolist():
+    for end in ends[[10, 500, 999]].tolist():
         tokens[end - 1] ^= 1
     assert oracle.num_wrong(5, bytes(tokens)) == 3
     assert oracle.num_wrong(5, bytes(tokens[:-1])) > 0
 
 
 def test_windows_reach_beyond_both_ends_on_both_strands():
-    drawn = [place for chunk in range(3) for place in places(chunk, [1000, 50])]
+    drawn = [place for chunk in range(12) for place in places(chunk, [1000, 50])]
     before = {place.is_reverse for place in drawn if place.start < 0}
     after = {place.is_reverse for place in drawn if place.start + place.length > [1000, 50][place.contig]}
     assert before == after == {False, True}

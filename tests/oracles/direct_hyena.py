@@ -1,9 +1,12 @@
 """HyenaDNA in float64 numpy, written from its definition: sums over lags, no FFT, no shared code."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+
+from tests.oracles import direct_attention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +23,8 @@ class Options:
     slow: float = 1.5
     target: float = 1e-2
     truncate: bool = False
+    heads_of_layers: dict[int, int] = field(default_factory=dict)
+    """Layers that are attention, and their heads."""
 
 
 def model_logits(tensors, options, input_ids):
@@ -33,10 +38,20 @@ def backbone(tensors, options, input_ids):
     residual = tensors["backbone.embeddings.word_embeddings.weight"][input_ids]
     for index in range(options.num_layers):
         block = _below(tensors, f"backbone.layers.{index}.")
-        residual = residual + hyena(_below(block, "mixer."), options, layer_norm(block, "norm1", residual))
+        mixer, normed = _below(block, "mixer."), layer_norm(block, "norm1", residual)
+        if index in options.heads_of_layers:
+            residual = residual + attention(mixer, options.heads_of_layers[index], normed)
+        else:
+            residual = residual + hyena(mixer, options, normed)
         inner = gelu(linear(block, "mlp.fc1", layer_norm(block, "norm2", residual)))
         residual = residual + linear(block, "mlp.fc2", inner)
     return layer_norm(tensors, "backbone.ln_f", residual)
+
+
+def attention(tensors, num_heads, hidden):
+    """Return the output of causal attention."""
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+    return direct_attention.attention(tensors, torch.from_numpy(hidden), num_heads).numpy()
 
 
 def hyena(tensors, options, hidden):

@@ -1,12 +1,14 @@
 """Small genomes as files, and small models whose scores are of the order of 1."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.attention import AttentionConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig, HyenaDNAOutput
@@ -39,6 +41,13 @@ def write_genome(tmp_path_factory):
 def model():
     """Return a model in eval mode; it is never changed."""
     return random_model(seed=0)
+
+
+@pytest.fixture(scope="session")
+def hybrid():
+    """Return a model whose second layer is attention; it is never changed."""
+    backbone = replace(CONFIG.backbone, other_mixer=AttentionConfig(num_heads=2), other_layers=(1,))
+    return random_model(seed=0, config=replace(CONFIG, backbone=backbone))
 
 
 @pytest.fixture
@@ -88,8 +97,8 @@ class Unigram(HyenaDNA):
         )
 
 
-def random_model(seed):
-    model = CONFIG.build().eval()
+def random_model(seed, config=CONFIG):
+    model = config.build().eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():

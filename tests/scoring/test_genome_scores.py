@@ -75,7 +75,15 @@ def one_by_one(scorer, genome, interval):
     ("placement", "strands"), [("defaults", "forward"), *((name, "both") for name in PLACEMENTS)]
 )
 def test_every_snv_scores_as_it_does_alone(model, genome, placement, strands):
-    placement, strands = PLACEMENTS[placement], STRANDS[strands]
+    assert_as_alone(model, genome, PLACEMENTS[placement], STRANDS[strands])
+
+
+def test_every_snv_of_a_hybrid_scores_as_it_does_alone(hybrid, genome):
+    assert_as_alone(hybrid, genome, PLACEMENTS["long_horizon"], STRANDS["both"])
+
+
+def assert_as_alone(model, genome, placement, strands):
+    """Compare the scores of all SNVs at once with those of each by itself."""
     scorer = GenomeScorer(model, placement, strands=strands, batch_size=5)
     alone = VariantScorer(model, placement, strands=strands, scores=["llr"], engine="full", batch_size=128)
     for interval, found in zip(whole(genome), scorer.llr(genome, whole(genome)), strict=True):

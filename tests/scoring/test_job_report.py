@@ -2,17 +2,18 @@
 
 import html.parser
 import json
-import math
 
-import hypothesis
-import hypothesis.strategies as st
 import numpy as np
 import pytest
 
 from hyenadna_kit import cli
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.genome.consequence_finder import ConsequenceFinder
 from hyenadna_kit.io.annotation import read_annotation
-from hyenadna_kit.scoring.job_report import Distribution, report_scores, variant_class
+from hyenadna_kit.io.fasta import Fasta
+from hyenadna_kit.io.genetic_codes import genetic_codes
+from hyenadna_kit.io.placed_annotation import place_annotation
+from hyenadna_kit.scoring.job_report import report_scores, variant_class
 from hyenadna_kit.scoring.job_report_html import ShardTiming, render_report
 from tests.oracles.vcf import write_bcf, write_bgzip, write_plain
 
@@ -77,6 +78,24 @@ def test_counts_are_those_of_the_file(tmp_path, form):
     assert report.provenance == ("##hyenadna_kit_version=1 <script>",)
 
 
+def test_alts_of_a_file_without_windows_are_scored_where_they_have_a_value(tmp_path):
+    # As a lookup writes it: one score, and the status.
+    header = "".join(line for line in HEADER.splitlines(True) if "NTOK" not in line and "DELTA" not in line)
+    rows = [
+        ("chr1", 15, "A", "C,G", "HK_LLR=-0.5,.;HK_STATUS=PASS,NOT_IN_TABLE"),
+        ("chr1", 16, "A", "AC", "HK_LLR=.;HK_STATUS=NOT_IN_TABLE"),
+    ]
+    report = report_scores(write(tmp_path / "scored.vcf", rows, header))
+    assert (report.num_alts, report.num_scored, report.scores["HK_LLR"].count) == (3, 1, 1)
+
+
+def test_alt_is_scored_though_its_scores_are_none_of_its_kind(tmp_path):
+    # A deletion with --scores llr.
+    row = ("chr1", 15, "AC", "A", "HK_LLR=.;HK_NTOK=8;HK_STATUS=PASS")
+    report = report_scores(write(tmp_path / "scored.vcf", [row]))
+    assert (report.num_scored, report.scores["HK_LLR"].count) == (1, 0)
+
+
 def test_regions_are_those_of_the_annotation(tmp_path, genes):
     report = report_scores(write(tmp_path / "scored.vcf"), read_annotation(genes))
     found = {
@@ -132,39 +151,6 @@ def test_class_is_that_of_what_differs(ref, alt, name):
     assert variant_class(ref, alt) == name
 
 
-@hypothesis.given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300), st.randoms(use_true_random=False))
-def test_distribution_is_that_of_the_values_in_any_order(values, rng):
-    one, other = Distribution(), Distribution()
-    for value in values:
-        one.add(value)
-    for value in rng.sample(values, len(values)):
-        other.add(value)
-    assert (one.bins, one.bin_width) == (other.bins, other.bin_width)
-    assert sum(one.bins.values()) == one.count == len(values)
-    numbers, counts = np.unique(np.floor(np.array(values) / one.bin_width), return_counts=True)
-    assert one.bins == dict(zip(numbers.astype(int).tolist(), counts.tolist(), strict=True))
-    assert len(one.bins) <= 96
-    # No finer bins would do: half as wide, they are too many.
-    assert one.bin_width == 2**-30 or len(np.unique(np.floor(np.array(values) / (one.bin_width / 2)))) > 96
-    assert one.mean == pytest.approx(np.mean(values), rel=1e-9, abs=1e-6)
-    assert one.standard_deviation == pytest.approx(np.std(values), rel=1e-6, abs=1e-6)
-    assert (one.minimum, one.maximum) == (min(values), max(values))
-
-
-def test_distribution_far_from_zero_keeps_its_spread():
-    each = Distribution()
-    for value in (1e9, 1e9 + 1, 1e9 + 2):
-        each.add(value)
-    assert each.standard_deviation == pytest.approx(math.sqrt(2 / 3))
-
-
-def test_distribution_without_values_is_no_number():
-    each = Distribution()
-    assert each.plain() == {"count": 0}
-    assert math.isnan(each.mean)
-    assert math.isnan(each.standard_deviation)
-
-
 def test_file_without_scores_is_refused(tmp_path):
     plain = "".join(line for line in HEADER.splitlines(keepends=True) if "HK_STATUS" not in line)
     with pytest.raises(InputError, match=r"scored\.vcf has no INFO/HK_STATUS: it is not scored"):
@@ -210,12 +196,13 @@ def test_page_is_whole_and_needs_no_network(tmp_path, genes):
     assert page.open == []
     assert page.fetched == []
     assert "script" not in page.tags
-    # One of each score in all, and in each region that has one; LLR has none in the intron.
-    assert page.tags.count("svg") == 2 + 2 + 2 + 1 + 2
+    # One of each score in all, one in each region that has one, and a scale; LLR has none in the intron.
+    assert page.tags.count("svg") == 2 + (4 + 1) + (3 + 1)
     for word in (
         "SYMBOLIC",
         "deletion",
-        "Scores: intergenic",
+        "Scores by region",
+        "intergenic",
         "##hyenadna_kit_version=1 <script>",
         "2.0",
         "3.0",
@@ -227,6 +214,113 @@ def test_every_bin_is_a_bar(tmp_path):
     report = report_scores(write(tmp_path / "scored.vcf"))
     page = Page(render_report(report))
     assert page.tags.count("rect") == sum(len(each.bins) for each in report.scores.values())
+
+
+# One coding gene on chr1, CTG ATG TGG AAA TAA C from base 10 on: codons from ATG at 13 to TAA.
+CODING = "chr1\t10\t26\tg\t0\t+\t13\t25\n"
+CODING_BASES = {"1": "A" * 10 + "CTG" "ATGTGGAAATAA" "C" + "A" * 900, "chr2": "T" * 1000}  # fmt: skip
+CODING_ROWS = [
+    ("chr1", 5, "A", "C", "HK_DELTA_LL=0.5;HK_LLR=0.5;HK_NTOK=8;HK_STATUS=PASS"),
+    ("chr1", 18, "G", "T,A,*", "HK_DELTA_LL=-1,-8,.;HK_LLR=-1,-8,.;HK_NTOK=8,8,.;HK_STATUS=PASS,PASS,STAR"),
+    ("chr1", 19, "G", "A,C", "HK_DELTA_LL=-6,-2;HK_LLR=-6,.;HK_NTOK=8,8;HK_STATUS=PASS,PASS"),
+    ("chr1", 22, "A", "G", "HK_DELTA_LL=0.25;HK_LLR=0.25;HK_NTOK=8;HK_STATUS=PASS"),
+    ("chr1", 30, "A", ".", "HK_STATUS=NO_ALT"),
+    ("2", 7, "T", "G", "HK_DELTA_LL=1.5;HK_LLR=1;HK_NTOK=8;HK_STATUS=PASS"),
+    ("unknown", 7, "T", "G", "HK_DELTA_LL=.;HK_LLR=.;HK_NTOK=.;HK_STATUS=NO_CONTIG"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def coding(tmp_path):
+    """Return a scored file, the annotation of its genome and that genome, as files."""
+    (tmp_path / "coding.bed").write_text(CODING)
+    (tmp_path / "g.fa").write_text("".join(f">{name}\n{bases}\n" for name, bases in CODING_BASES.items()))
+    return write(tmp_path / "scored.vcf", CODING_ROWS), tmp_path / "coding.bed", tmp_path / "g.fa"
+
+
+def test_scores_are_told_apart_by_consequence_the_most_severe_first(coding):
+    scored, annotation, genome = coding
+    genome = Fasta(genome)
+    placed = place_annotation(read_annotation(annotation), genome, "coding.bed")
+    report = report_scores(scored, placed, finder=ConsequenceFinder(placed, genome, codes=genetic_codes()))
+    found = {
+        str(name): [(scores[field].count, scores[field].mean) for field in ("HK_DELTA_LL", "HK_LLR")]
+        for name, scores in report.consequences.items()
+    }
+    # TGG>TTG, TAG and TGA, TGC; AAA>AAG; and beside genes.
+    assert list(found.items()) == [
+        ("stop_gained", [(2, -7), (2, -7)]),
+        ("missense_variant", [(2, -1.5), (1, -1)]),
+        ("synonymous_variant", [(1, 0.25), (1, 0.25)]),
+        ("intergenic_variant", [(2, 1), (2, 0.75)]),
+    ]
+    assert {kind: scores["HK_DELTA_LL"].count for kind, scores in report.regions.items()} == {
+        "CDS": 5,
+        "non-coding exon": 0,
+        "intron": 0,
+        "intergenic": 2,
+    }
+    assert (report.num_alts, report.num_scored) == (9, 7)
+
+
+def test_page_has_consequences_in_place_of_regions(coding):
+    scored, annotation, genome = coding
+    genome = Fasta(genome)
+    placed = place_annotation(read_annotation(annotation), genome, "coding.bed")
+    text = render_report(
+        report_scores(scored, placed, finder=ConsequenceFinder(placed, genome, codes=genetic_codes()))
+    )
+    words = Page(text).words
+    assert "Scores by consequence" in words
+    assert "Scores by region" not in words
+    names = [word for word in words if word.endswith("_variant") or word == "stop_gained"]
+    assert names == ["stop_gained", "missense_variant", "synonymous_variant", "intergenic_variant"] * 2
+
+
+def test_command_tells_consequences_where_it_has_the_genome(coding, tmp_path):
+    scored, annotation, genome = coding
+    words = ["report-scores", "--scored", scored, "--annotation", annotation, "--out", tmp_path / "report"]
+    assert cli.main([*map(str, [*words, "--genome", genome])]) == 0
+    found = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert found["consequences"]["stop_gained"]["HK_LLR"]["count"] == 2
+    assert found["meanings"] == {"HK_DELTA_LL": "d", "HK_LLR": "l"}
+    # By the table of mitochondria TGA stands for W; TAG is a stop there, too.
+    assert cli.main([*map(str, [*words, "--genome", genome, "--genetic_code", 2])]) == 0
+    found = json.loads((tmp_path / "report" / "report.json").read_text())
+    counts = {name: scores["HK_LLR"]["count"] for name, scores in found["consequences"].items()}
+    assert (counts["stop_gained"], counts["synonymous_variant"]) == (1, 2)
+    assert cli.main([*map(str, words)]) == 0
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["consequences"] == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--genome", "g.fa"], "--genome g.fa is for the consequences; give --annotation as well"),
+        (["--genome", "g.fa", "--annotation", "other.bed"], "no contig of other.bed (seven) is in g.fa"),
+        (
+            ["--genome", "g.fa", "--annotation", "coding.bed", "--genetic_code", "99"],
+            "genetic code 99 is none of those known; give one of 1, 2, 3",
+        ),
+    ],
+)
+def test_genome_that_does_not_fit_is_refused(coding, tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.bed").write_text("seven\t1\t5\n")
+    assert cli.main(["report-scores", "--scored", "scored.vcf", "--out", "report", *words]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
+
+
+def test_scored_contig_that_the_genome_has_not_is_refused(coding, tmp_path, capsys):
+    _, annotation, genome = coding
+    row = ("seven", 5, "A", "C", "HK_DELTA_LL=1;HK_LLR=1;HK_NTOK=8;HK_STATUS=PASS")
+    scored = write(tmp_path / "scored.vcf", [row], HEADER.replace("ID=chr2", "ID=seven"))
+    words = ["--scored", scored, "--annotation", annotation, "--genome", genome, "--out", tmp_path / "report"]
+    assert cli.main(["report-scores", *map(str, words)]) == 1
+    assert (
+        "contig 'seven' is not in the genome of the consequences; it has 1, chr2" in capsys.readouterr().err
+    )
 
 
 def test_command_writes_page_and_numbers(tmp_path, genes, capsys):

@@ -4,7 +4,7 @@ import pytest
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.annotation import Annotation
-from hyenadna_kit.tasks.placed_annotation import place_annotation
+from hyenadna_kit.io.placed_annotation import place_annotation
 from tests.tasks.made import gene, text_genome
 
 GENOME = text_genome({"1": "A" * 100, "chr2": "C" * 50})

@@ -1,0 +1,118 @@
+"""Histograms as SVG that a page holds in itself.
+
+In: a :class:`Distribution`, alone or with others on one axis. Out: the text of a picture. Heights are square
+roots of counts, so that tails can be seen.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from hyenadna_kit.scoring.distribution import Distribution
+
+_WIDTH, _HEIGHT, _MARGIN = 420, 110, 16
+_ROW_WIDTH, _ROW_HEIGHT = 260, 26
+_BAR, _MEAN, _ZERO = "#8fa9d3", "#b2182b", "#555"
+_MOST_BARS = 64
+_TAIL = 0.002
+
+
+def histogram(each: Distribution) -> str:
+    """Return the histogram of a distribution that has values, with the ends of its axis."""
+    first, last = min(each.bins), max(each.bins) + 1
+    bars = _bars(each.bins, first, _WIDTH / (last - first), _HEIGHT)
+    low, high = format_number(first * each.bin_width), format_number(last * each.bin_width)
+    return (
+        f'<svg role="img" width="{_WIDTH}" height="{_HEIGHT + _MARGIN}" font-size="11">{bars}'
+        f"{_label(0.0, low, _HEIGHT)}{_label(float(_WIDTH), high, _HEIGHT)}</svg>"
+    )
+
+
+class Axis(NamedTuple):
+    """Bins that the rows of a table share; what lies beyond the ends is in the bins there."""
+
+    bin_width: float
+    """Of all bins, a power of two."""
+    first: int
+    """Number of the first bin, which begins at ``first * bin_width``."""
+    last: int
+    """One past the number of the last bin."""
+
+    @classmethod
+    def of(cls, each: Distribution) -> "Axis":
+        """Return an axis for all but 0.2 % of a distribution at either end; it has values."""
+        factor, first, last = 1, _quantile_bin(each, _TAIL), _quantile_bin(each, 1 - _TAIL) + 1
+        while -(-last // factor) - first // factor > _MOST_BARS:
+            factor *= 2
+        return cls(each.bin_width * factor, first // factor, -(-last // factor))
+
+    def row(self, each: Distribution) -> str:
+        """Return the histogram of a part; a line stands at its mean and a dashed one at zero."""
+        # Both widths are powers of two, and a part has bins that are no wider than those of the whole.
+        ratio = round(self.bin_width / each.bin_width)
+        bins: dict[int, int] = {}
+        for number, count in each.bins.items():
+            place = min(max(number // ratio, self.first), self.last - 1)
+            bins[place] = bins.get(place, 0) + count
+        step = _ROW_WIDTH / (self.last - self.first)
+        lines = _line(self._x(0.0), _ZERO, "2 2") + _line(self._x(each.mean), _MEAN)
+        return _row_svg(_ROW_HEIGHT, _bars(bins, self.first, step, _ROW_HEIGHT) + lines)
+
+    def labels(self) -> str:
+        """Return the scale below the rows."""
+        ends = (self.first * self.bin_width, self.last * self.bin_width)
+        texts = [
+            _label(x, format_number(value), 0)
+            for x, value in zip((0.0, float(_ROW_WIDTH)), ends, strict=True)
+        ]
+        zero = self._x(0.0)
+        if 0.15 * _ROW_WIDTH < zero < 0.85 * _ROW_WIDTH:
+            texts.append(_label(zero, "0", 0))
+        return _row_svg(_MARGIN, "".join(texts))
+
+    def _x(self, value: float) -> float:
+        """Return where a value lies in a row, in pixels; a little outside where it lies beyond."""
+        share = (value / self.bin_width - self.first) / (self.last - self.first)
+        return _ROW_WIDTH * min(max(share, -1.0), 2.0)
+
+
+def format_number(value: float) -> str:
+    """Return a number with four digits, and nothing for what is none."""
+    return "" if math.isnan(value) else f"{value:.4g}"
+
+
+def _quantile_bin(each: Distribution, share: float) -> int:
+    """Return the number of the bin below whose end lies this share of the values."""
+    seen = 0
+    for number, count in sorted(each.bins.items()):
+        seen += count
+        if seen >= share * each.count:
+            return number
+    return max(each.bins)
+
+
+def _bars(bins: Mapping[int, int], first: int, step: float, tallest: int) -> str:
+    most = math.sqrt(max(bins.values()))
+    bars = []
+    for number, count in sorted(bins.items()):
+        height = tallest * math.sqrt(count) / most
+        bars.append(
+            f'<rect x="{(number - first) * step:.2f}" y="{tallest - height:.2f}" '
+            f'width="{max(step, 0.5):.2f}" height="{height:.2f}" fill="{_BAR}"/>'
+        )
+    return "".join(bars)
+
+
+def _row_svg(height: int, inside: str) -> str:
+    return f'<svg role="img" width="{_ROW_WIDTH}" height="{height}" font-size="11">{inside}</svg>'
+
+
+def _line(x: float, colour: str, dashes: str = "") -> str:
+    style = f'stroke="{colour}" stroke-width="1.5"' + (f' stroke-dasharray="{dashes}"' if dashes else "")
+    return f'<line x1="{x:.2f}" y1="0" x2="{x:.2f}" y2="{_ROW_HEIGHT}" {style}/>'
+
+
+def _label(x: float, text: str, above: int) -> str:
+    """Return a label below ``above`` pixels, that ends at the right edge and is centred between the edges."""
+    anchor = "start" if x == 0 else "end" if x in (_WIDTH, _ROW_WIDTH) else "middle"
+    return f'<text x="{x:.2f}" y="{above + _MARGIN - 3}" text-anchor="{anchor}">{text}</text>'
