@@ -12,12 +12,26 @@ import pytest
 from hyenadna_kit import arguments, cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PYTHON = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-LINE = re.compile(rf"hyenadna-kit (?:{'|'.join(cli.COMMANDS)}) [^`\n&]+")
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "pipelines" / "score" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PYTHON = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+LINE = re.compile(rf"hyenadna-kit (?:{'|'.join(cli.COMMANDS)}) [^`\n&|]+")
+
+
+def whole_lines(text):
+    return text.replace(" \\\n  ", " ")
+
+
 COMMANDS = sorted(
-    {line for page in PAGES for line in LINE.findall(page.read_text()) if " COMMAND" not in line}
+    {line for page in PAGES for line in LINE.findall(whole_lines(page.read_text())) if " COMMAND" not in line}
 )
+
+
+def shell_lines(heading):
+    """Return what a section of the README tells a user to type."""
+    section = README.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL)
+    return [line for block in blocks for line in whole_lines(block).splitlines()]
 
 
 def test_readme_python_runs(tmp_path):
@@ -46,7 +60,7 @@ def test_documented_command_lines_are_understood(line, tmp_path, monkeypatch):
     assert isinstance(arguments.parse(name, options, getattr(module, "POSITIONAL", ()), words), options)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target

@@ -17,8 +17,9 @@ _SUFFIX = ".npz"
 class CalibrateOptions(ScorerOptions):
     """Score variants that chance makes, so that other scores can be compared with theirs.
 
-    SNVs are kept by trinucleotide and change, other variants by class and length, so that no kind of
-    change is extreme for what it is. The file is good for this model, this genome and these options alone.
+    score --calibration X.npz then adds HK_Z and HK_PCT. SNVs are compared with SNVs of the same trinucleotide
+    and change, other variants with those of the same class and length, so that no kind of change is extreme
+    for what it is. The file is good for this model, this genome and these options alone: give score the same.
     """
 
     model: str
@@ -28,7 +29,7 @@ class CalibrateOptions(ScorerOptions):
     out: str
     """File of the null scores, X.npz."""
     num_variants: int = 100_000
-    """Variants to draw; with fewer, more kinds are compared with their class as a whole."""
+    """Variants to draw; where fewer than 500 are of a kind, it is compared with its class as a whole."""
     seed: int = 0
     """The same seed gives the same file."""
     score: Literal["delta_ll", "llr", "l2", "cosine"] = "delta_ll"

@@ -27,6 +27,9 @@ EXTRAS = {
     "gpu": _Extra(("triton",), "the kernels for NVIDIA GPUs (Linux)"),
     "bigwig": _Extra(("pybigtools",), "reading tracks from bigWig files"),
     "plot": _Extra(("matplotlib",), "figures in reports"),
+    "pipelines": _Extra(
+        ("snakemake", "snakemake_executor_plugin_slurm"), "scoring in shards, here or on SLURM (score-batch)"
+    ),
     "test": _Extra(("pytest", "hypothesis", "beartype", "pyfaidx", "xdist"), "running the tests"),
     "dev": _Extra(("ruff", "mypy", "importlinter", "pre_commit"), "running the checks of a change"),
     "fuzz": _Extra(("atheris",), "fuzzing the parsers guided by coverage"),

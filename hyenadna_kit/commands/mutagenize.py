@@ -25,8 +25,8 @@ _MOST_LETTERS_OF_NAME = 120
 class MutagenizeOptions(ScorerOptions):
     """Score every single-base change of some regions or genes, and draw them.
 
-    Positions and bases are those of the forward strand, also of genes on the other one. A line for each
-    region is printed.
+    Name the regions by --regions, by --bed, or by --annotation and --genes. Positions and bases are those of
+    the forward strand, also of genes on the other one. A line is printed for each region.
     """
 
     model: str
@@ -36,7 +36,7 @@ class MutagenizeOptions(ScorerOptions):
     out: tuple[str, ...]
     """X.h5, X.tsv or X.tsv.gz, or several of them, separated by commas."""
     regions: tuple[str, ...] = ()
-    """CONTIG:START-END (1-based, inclusive) or contigs, separated by commas."""
+    """CONTIG:START-END (1-based, inclusive) or whole contigs, separated by commas."""
     bed: str | None = None
     """BED file of regions, instead of --regions."""
     annotation: str | None = None

@@ -24,8 +24,9 @@ class ScoreOptions(ScorerOptions):
     """Score every ALT of a VCF or BCF by how much less, or more, likely it makes the sequence.
 
     Every record comes out, in order, every byte as it was but for INFO: HK_DELTA_LL, HK_LLR,
-    HK_ENTROPY, HK_L2, HK_COS, HK_NTOK, HK_NFRAC and HK_STATUS, which says why an ALT has no score. Exit
-    status 3 tells that all was written but that too few ALTs could be scored.
+    HK_ENTROPY, HK_L2, HK_COS, HK_NTOK, HK_NFRAC and HK_STATUS, which says why an ALT has no score; with
+    --calibration HK_Z and HK_PCT, too, and with --lookup HK_LLR and HK_STATUS alone. Exit status 3 tells that
+    all was written but that too few ALTs could be scored.
     """
 
     model: str | None = None
@@ -60,7 +61,8 @@ class ScoreOptions(ScorerOptions):
     lookup: str | None = None
     """Table of score-genome: look HK_LLR up in it, in seconds and without a model."""
     include: tuple[str, ...] = ()
-    """Score only records whose FILTER has one of these, as PASS,. ; the others come out as FILTERED."""
+    """Score only records whose FILTER has one of these names, separated by commas (a point is no FILTER); the
+    others come out as FILTERED, which max_unscored does not count."""
     dry_run: bool = False
     """Say how many variants, windows, seconds and bytes it would take, and write nothing."""
 
@@ -78,6 +80,7 @@ def run(options: ScoreOptions) -> int:
 
     if not 0 <= options.max_unscored <= 1:
         raise InputError(f"--max_unscored is a share between 0 and 1, got {options.max_unscored:g}")
+    refuse_calibrated_background(options)
     if options.lookup is None and options.dry_run:
         return _tell(options)
     with show_progress("records") as on_progress:
@@ -140,6 +143,27 @@ def _refuse_beside_lookup(options: ScoreOptions) -> None:
             raise InputError(f"--lookup takes scores from a table, without --{name}; leave one of them out")
     if options.dry_run:
         raise InputError("--lookup takes seconds and has no --dry_run; leave one of them out")
+
+
+def refuse_calibrated_background(options: ScoreOptions) -> None:
+    """Refuse to compare scores on a haplotype with null variants of the reference, or with no file.
+
+    Raises:
+        InputError: Both are asked for, or the calibration is no file.
+    """
+    from hyenadna_kit.errors import InputError
+
+    if options.calibration is None:
+        return
+    if options.background is not None:
+        raise InputError(
+            "--calibration compares with null variants of the reference, not of a haplotype; leave it or "
+            "--background out"
+        )
+    if not Path(options.calibration).is_file():
+        raise InputError(
+            f"--calibration {options.calibration} is no file; make one with hyenadna-kit calibrate"
+        )
 
 
 def _count(options: ScoreOptions) -> int | None:

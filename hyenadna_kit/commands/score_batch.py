@@ -1,11 +1,11 @@
 """``hyenadna-kit score-batch``: a VCF in, the same with scores out, by shards that run beside each other."""
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hyenadna_kit.commands.score import TOO_FEW_SCORED, ScoreOptions
+from hyenadna_kit.commands.score import TOO_FEW_SCORED, ScoreOptions, refuse_calibrated_background
 from hyenadna_kit.commands.scorer_options import placement_of
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ _OF_THE_WHOLE = ("vcf", "out", "max_unscored", "dry_run")
 """Options of score that a shard does not get as they are."""
 _WITHOUT_EFFECT = ("model", "genome", "workers")
 """Options that scores do not depend on, or whose content is compared and not their name."""
+_FILES = ("background", "calibration")
+"""Options of score that name a file, which is as good as what is in it."""
+_CHECKSUM = "_sha256"
+"""Behind the name of a file's option stands what is in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,27 +26,28 @@ class ScoreBatchOptions(ScoreOptions):
     """Score a large VCF or BCF in shards: split, score, gather, report.
 
     The output is, byte for byte, what score writes with as many threads. Kill it anywhere: the same command
-    goes on and gives the same bytes. report.html and report.json are in the folder --work.
+    goes on and gives the same bytes. report.html and report.json are in the folder --work. Exit status 3
+    tells that all was written but that too few ALTs of the whole file could be scored.
     """
 
-    model: str
+    model: str = field()
     """Model folder."""
     vcf: str
     """VCF, VCF.gz or BCF; a file, no pipe."""
     out: str
     """.vcf, .vcf.gz (bgzipped and indexed) or .bcf."""
     shards: int = 8
-    """Parts of the file, each one run of score; 20,000 to 100,000 records each are good."""
+    """Parts of the file, each one run of score; 20,000 to 100,000 records in each are good."""
     cores: int = 1
-    """Cores that shards take together; on a cluster, jobs at a time."""
+    """Cores of this machine that shards take together; on a cluster, jobs at a time."""
     threads: int = 1
-    """Cores of each shard."""
+    """Cores of one shard."""
     profile: str = "local"
-    """local, slurm, or a folder with a Snakemake profile."""
+    """Where shards run: local, on this machine; slurm, on a cluster; or a folder with a Snakemake profile."""
     work: str | None = None
     """Folder of shards, logs and report, which may be removed at the end; default: OUT.work."""
     annotation: str | None = None
-    """Genes of the genome (GFF3, GTF, BED or GenBank): the report tells scores apart by region."""
+    """Genes of the genome (GFF3, GTF, BED or GenBank): the report tells scores apart by consequence."""
 
 
 def run(options: ScoreBatchOptions) -> int:
@@ -80,23 +85,32 @@ def run(options: ScoreBatchOptions) -> int:
 def _check(options: ScoreBatchOptions) -> None:
     """Refuse what would fail only after hours, in the last step."""
     from hyenadna_kit.errors import InputError
-    from hyenadna_kit.io.vcf import read_variants
-    from hyenadna_kit.io.vcf_source import STDIO
-    from hyenadna_kit.io.vcf_writer import VariantWriter
 
     if not 0 <= options.max_unscored <= 1:
         raise InputError(f"--max_unscored is a share between 0 and 1, got {options.max_unscored:g}")
     if options.lookup is not None:
         raise InputError("--lookup takes seconds and needs no shards; give it to hyenadna-kit score")
+    for name in ("shards", "cores", "threads"):
+        if getattr(options, name) < 1:
+            raise InputError(f"--{name} must be at least 1, got {getattr(options, name)}")
+    refuse_calibrated_background(options)
+    _check_files(options)
+
+
+def _check_files(options: ScoreBatchOptions) -> None:
+    from hyenadna_kit.errors import InputError
+    from hyenadna_kit.io.vcf import read_variants
+    from hyenadna_kit.io.vcf_source import STDIO
+    from hyenadna_kit.io.vcf_writer import VariantWriter
+
     if STDIO in (options.vcf, options.out):
         raise InputError("score-batch reads and writes files; name one with --vcf and one with --out")
     if Path(options.out).resolve() == Path(options.vcf).resolve():
         raise InputError(f"output {options.out} is the input itself; choose another name")
-    for name in ("shards", "cores", "threads"):
-        if getattr(options, name) < 1:
-            raise InputError(f"--{name} must be at least 1, got {getattr(options, name)}")
-    if options.annotation is not None and not Path(options.annotation).is_file():
-        raise InputError(f"--annotation {options.annotation} is no file; check the path")
+    for name in ("annotation", *_FILES):
+        path = getattr(options, name)
+        if path is not None and not Path(path).is_file():
+            raise InputError(f"--{name} {path} is no file; check the path")
     with read_variants(options.vcf) as reader:
         VariantWriter(options.out, reader.header, info=[], provenance=[])
 
@@ -111,17 +125,17 @@ def _job(options: ScoreBatchOptions) -> "tuple[Placement, dict[str, object]]":
 
     model = HyenaDNA.from_pretrained(options.model)
     placement = placement_of(model, options, kind=options.placement)
-    score = {name: value for name, value in _score_options(options).items() if name not in _WITHOUT_EFFECT}
-    # An option that names a file is as good as what is in it.
-    files = {name: Path(value) for name, value in score.items() if isinstance(value, str)}
-    score |= {f"{name}_sha256": fingerprint(path) for name, path in files.items() if path.is_file()}
+    given = _score_options(options)
+    files = {f"{name}{_CHECKSUM}": fingerprint(Path(given.pop(name))) for name in _FILES if name in given}
+    score = {name: value for name, value in given.items() if name not in _WITHOUT_EFFECT}
     return placement, {
         "version": version("hyenadna_kit"),
-        "vcf_sha256": fingerprint(Path(options.vcf)),
-        "model_sha256": model.fingerprint(),
-        "genome_sha256": open_genome(options.genome).fingerprint,
+        f"vcf{_CHECKSUM}": fingerprint(Path(options.vcf)),
+        f"model{_CHECKSUM}": model.fingerprint(),
+        f"genome{_CHECKSUM}": open_genome(options.genome).fingerprint,
         "shards": options.shards,
         "threads": options.threads,
+        **files,
         **score,
     }
 
@@ -144,7 +158,8 @@ def _claim(path: Path, job: dict[str, object]) -> None:
     theirs = json.loads(path.read_text())
     ours = json.loads(text)
     if theirs != ours:
-        names = sorted(name for name in theirs | ours if theirs.get(name) != ours.get(name))
+        differ = (name for name in theirs | ours if theirs.get(name) != ours.get(name))
+        names = sorted({name.removesuffix(_CHECKSUM) for name in differ})
         raise InputError(
             f"{path.parent} holds another job ({', '.join(names)} differ); give --work another folder, or "
             "remove that one"
@@ -153,11 +168,9 @@ def _claim(path: Path, job: dict[str, object]) -> None:
 
 def _score_options(options: ScoreBatchOptions) -> dict[str, Any]:
     """Return the options of score that are not as they are by default, by name."""
-    own = (field for field in fields(ScoreOptions) if field.name not in _OF_THE_WHOLE)
+    own = (each for each in fields(ScoreOptions) if each.name not in _OF_THE_WHOLE)
     return {
-        field.name: getattr(options, field.name)
-        for field in own
-        if getattr(options, field.name) != field.default
+        each.name: getattr(options, each.name) for each in own if getattr(options, each.name) != each.default
     }
 
 
@@ -187,6 +200,7 @@ def _config(options: ScoreBatchOptions, placement: "Placement", work: Path) -> d
         "score": _words(_score_options(options)),
         "threads": options.threads,
         "annotation": annotation,
+        "genome": str(Path(options.genome).resolve()),
     }
 
 

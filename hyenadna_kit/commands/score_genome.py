@@ -10,8 +10,9 @@ from hyenadna_kit.commands.scorer_options import WindowOptions, placement_of, st
 class ScoreGenomeOptions(WindowOptions):
     """Write the log-likelihood ratio of all three SNVs at every base of a genome, in nats.
 
-    It is what score writes as HK_LLR with the same options. One pass of the genome is enough. A run that
-    was stopped goes on where it was when the same command is given again.
+    It is what score writes as HK_LLR with the same options, and score --lookup X.tsv.gz takes it from the
+    table. One pass of the genome is enough. A run that was stopped goes on where it was when the same
+    command is given again.
     """
 
     model: str
@@ -21,7 +22,8 @@ class ScoreGenomeOptions(WindowOptions):
     out: str
     """X.tsv.gz: bgzipped, with an index beside it; contig, pos (from 1), ref, then A, C, G, T as ALT."""
     regions: tuple[str, ...] = ()
-    """CONTIG:START-END (1-based, inclusive) or contigs, separated by commas; default: the whole genome."""
+    """CONTIG:START-END (1-based, inclusive) or whole contigs, separated by commas; default: all of the
+    genome."""
     bed: str | None = None
     """BED file of regions, instead of --regions."""
     bigwig: bool = False

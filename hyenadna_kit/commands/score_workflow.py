@@ -21,6 +21,7 @@ from hyenadna_kit.scoring.shards import MANIFEST_NAME, Manifest
 
 _SECONDS_BETWEEN_LOOKS = 0.25
 _OWN_PROFILES = ("local", "slurm")
+_REMEDY = "pip install 'hyenadna_kit[pipelines]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +39,9 @@ class Workflow:
         """Return the command line of Snakemake.
 
         Raises:
-            InputError: Snakemake is missing, or there is no such profile.
+            InputError: Snakemake or what it needs for SLURM is missing, or there is no such profile.
         """
-        return [*_snakemake(), *self._options()]
+        return [*_snakemake(self.profile), *self._options()]
 
     def run(self, lock: int) -> None:
         """Run the workflow to its end.
@@ -80,41 +81,49 @@ class Workflow:
         ]
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> None:
-        """Show how many records are scored until the process ends."""
-        counts: dict[str, int] = {}
+        """Show how many of the records that are left are scored, until the process ends."""
+        left, shown = self._not_scored(), 0
         try:
             with show_progress("records") as on_progress:
                 while process.poll() is None:
                     time.sleep(_SECONDS_BETWEEN_LOOKS)
-                    counts = counts or self._counts()
-                    done = [n for name, n in counts.items() if (self.work / "scored" / name).exists()]
-                    if done:
-                        on_progress(sum(done), sum(counts.values()))
+                    left = left or self._not_scored()
+                    done = sum(n for name, n in left.items() if (self.work / "scored" / name).exists())
+                    if done and shown < sum(left.values()):  # gathering is no progress of scoring
+                        shown = done
+                        on_progress(done, sum(left.values()))
         except KeyboardInterrupt:
             # Ctrl-C reached Snakemake too: it ends its jobs first.
             process.wait()
             raise
 
-    def _counts(self) -> dict[str, int]:
-        manifest = self.work / "shards" / MANIFEST_NAME
+    def _not_scored(self) -> dict[str, int]:
+        """Return the records of every shard that is not scored yet; nothing before the file is cut."""
+        manifest, scored = self.work / "shards" / MANIFEST_NAME, self.work / "scored"
         if not manifest.exists():
             return {}
-        return {shard.name: shard.num_records for shard in Manifest.load(manifest).shards}
+        shards = Manifest.load(manifest).shards
+        return {shard.name: shard.num_records for shard in shards if not (scored / shard.name).exists()}
 
     def _fault(self, status: int, log: Path) -> str:
         """Return what the first step that failed said at its end, and where there is more."""
         failed = []
         for path in sorted(log.parent.glob("*.log")):
-            last = (path.read_text(errors="replace").splitlines() or [""])[-1]
+            last = _last_line(path)
             if path != log and last.startswith("hyenadna-kit ") and ": " in last:
                 failed.append((path, last.partition(": ")[2]))
         again = "the same command goes on from what is done"
         if not failed:
-            return f"Snakemake ended with status {status}; see {log}; {again}"
+            return f"Snakemake ended with status {status}: {_last_line(log)}; see {log}; {again}"
         path, reason = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         step = f"shard {path.stem}" if path.stem.isdigit() else path.stem
         return f"{step} failed{more}: {reason}; see {path}; {again}"
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 @contextmanager
@@ -140,13 +149,15 @@ def program() -> list[str]:
     return [str(script)] if script.is_file() else [sys.executable, "-m", "hyenadna_kit.cli"]
 
 
-def _snakemake() -> list[str]:
-    if importlib.util.find_spec("snakemake") is not None:
-        return [sys.executable, "-m", "snakemake"]
-    found = shutil.which("snakemake")
-    if found is None:
-        raise InputError("Snakemake is not installed; run: pip install 'snakemake>=9'")
-    return [found]
+def _snakemake(profile: str) -> list[str]:
+    if importlib.util.find_spec("snakemake") is None:
+        found = shutil.which("snakemake")
+        if found is None:
+            raise InputError(f"Snakemake is not installed; run: {_REMEDY}")
+        return [found]
+    if profile == "slurm" and importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        raise InputError(f"Snakemake's plugin for SLURM is not installed; run: {_REMEDY}")
+    return [sys.executable, "-m", "snakemake"]
 
 
 def _pipeline() -> Path:

@@ -21,6 +21,7 @@ from hyenadna_kit.io.vcf import VariantReader, VariantRecord, allele_kind, read_
 from hyenadna_kit.io.vcf_convert import bcf_to_text
 from hyenadna_kit.scoring.distribution import Distribution
 from hyenadna_kit.scoring.gene_regions import GeneRegions
+from hyenadna_kit.scoring.status import Status
 
 _PREFIX = "HK_"
 _STATUS_ID, _NO_ALT = "HK_STATUS", "NO_ALT"
@@ -63,8 +64,9 @@ class JobReport:
 
     @property
     def unscored_fraction(self) -> float:
-        """Share of the ALTs that have no score; 0 where there are none."""
-        return 1 - self.num_scored / self.num_alts if self.num_alts else 0.0
+        """Share without a score of the ALTs that were asked for; 0 where there are none."""
+        asked = self.num_alts - self.statuses[Status.FILTERED]
+        return 1 - self.num_scored / asked if asked else 0.0
 
     def plain(self) -> dict[str, object]:
         """Return the report as plain data."""

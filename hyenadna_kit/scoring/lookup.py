@@ -19,6 +19,8 @@ from hyenadna_kit.scoring.sources import ScoreSource
 from hyenadna_kit.scoring.status import Allele, Status, examine
 
 _SCORE = "llr"
+_OF_THE_TABLE = "columns"
+"""What a table says of itself and not of its scores."""
 
 
 class TableScores(ScoreSource):
@@ -47,8 +49,9 @@ class TableScores(ScoreSource):
 
     @property
     def provenance(self) -> list[str]:
-        """What the table says of itself."""
-        return [f"##hyenadna_kit_{name}={value}" for name, value in self.table.metadata.items()]
+        """What the table says of its scores."""
+        metadata = self.table.metadata
+        return [f"##hyenadna_kit_{name}={metadata[name]}" for name in metadata if name != _OF_THE_TABLE]
 
     @property
     def identity(self) -> dict[str, object]:

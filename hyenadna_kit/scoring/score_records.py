@@ -86,8 +86,9 @@ class ScoringReport:
 
     @property
     def unscored_fraction(self) -> float:
-        """Share of the ALTs that have no score; 0 where there are none."""
-        return 1 - self.num_scored / self.num_alts if self.num_alts else 0.0
+        """Share without a score of the ALTs that were asked for; 0 where there are none."""
+        asked = self.num_alts - self.statuses[Status.FILTERED]
+        return 1 - self.num_scored / asked if asked else 0.0
 
 
 def score_records(

@@ -239,7 +239,12 @@ def test_extras_are_those_of_the_project():
 
 def test_modules_of_an_extra_are_what_it_requires():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    distributions = {"xdist": "pytest-xdist", "importlinter": "import-linter", "pre_commit": "pre-commit"}
+    distributions = {
+        "xdist": "pytest-xdist",
+        "importlinter": "import-linter",
+        "pre_commit": "pre-commit",
+        "snakemake_executor_plugin_slurm": "snakemake-executor-plugin-slurm",
+    }
     for name, extra in installation.EXTRAS.items():
         required = {re.split(r"[<>=;\[ ]", text)[0] for text in project["optional-dependencies"][name]}
         assert {distributions.get(module, module) for module in extra.modules} <= required, name

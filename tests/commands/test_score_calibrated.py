@@ -122,6 +122,18 @@ def test_null_that_is_none_is_refused(folder, capsys):
     assert "in.vcf is no calibration or a damaged one" in capsys.readouterr().err
 
 
+def test_null_of_the_reference_says_nothing_of_a_haplotype(folder, capsys):
+    words = ("--calibration", null_of(folder), "--background", "b.vcf")
+    assert folder.run(folder.write(SNVS), *words) == 1
+    assert "compares with null variants of the reference, not of a haplotype" in capsys.readouterr().err
+
+
+def test_null_that_is_not_there_is_told_by_its_option(folder, capsys):
+    for path in ("none.npz", str(folder.path)):
+        assert folder.run(folder.write(SNVS), "--calibration", path) == 1
+        assert f"--calibration {path} is no file; make one with calibrate" in capsys.readouterr().err
+
+
 def test_stopped_run_goes_on_with_the_same_calibration_alone(folder, capsys):
     vcf, words = folder.write(SNVS), ("--calibration", null_of(folder))
     assert folder.run(vcf, *words, out=folder.path / "whole.vcf") == 0

@@ -64,6 +64,13 @@ def test_records_that_are_not_asked_for_come_out_as_they_were(folder, capsys):
     assert "status: PASS 3, FILTERED 1" in capsys.readouterr().err
 
 
+def test_what_was_not_asked_for_is_no_failure(folder):
+    lines = [SNVS[0], *(line.replace("PASS", "q10") for line in SNVS[1:])]
+    assert look_up(folder, folder.write(lines), "--include", "PASS") == 0
+    assert folder.run(folder.path / "in.vcf", "--include", "PASS", "--max_unscored", "0") == 0
+    assert folder.run(folder.path / "in.vcf", "--include", "s50", "--max_unscored", "0") == 0
+
+
 def test_many_outside_the_table_have_an_exit_status_of_their_own(folder, capsys):
     lines = [record(position, BASES[position - 1], f"{BASES[position - 1]}A") for position in range(50, 60)]
     assert look_up(folder, folder.write(lines)) == 3

@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 
 from hyenadna_kit import cli
+from hyenadna_kit.commands import score_batch
 from hyenadna_kit.commands.score import TOO_FEW_SCORED
+from hyenadna_kit.errors import InputError
 from hyenadna_kit.testing import tiny_model, toy_genome, toy_variants, write_toy_genome, write_toy_vcf
 from tests.oracles.vcf import write_bcf
+from tests.pipelines.one_node_slurm import missing_programs, one_node_slurm
 
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "pipelines" / "score" / "profiles"
@@ -28,7 +31,7 @@ LENGTH, NUM_VARIANTS = 40_000, 400
 
 needs_snakemake = pytest.mark.skipif(
     importlib.util.find_spec("snakemake") is None and shutil.which("snakemake") is None,
-    reason="Snakemake is not installed: pip install 'snakemake>=9'",
+    reason="Snakemake is not installed: pip install 'hyenadna_kit[pipelines]'",
 )
 
 
@@ -48,13 +51,12 @@ class Inputs:
     def words(self, command, *more):
         return [*PROGRAM, *map(str, [command, "--model", self.model, "--genome", self.genome, *more])]
 
-    def run(self, command, *more, cwd=None):
-        return subprocess.run(
-            self.words(command, *more), env=ENVIRONMENT, capture_output=True, text=True, cwd=cwd
-        )
+    def run(self, command, *more, **how):
+        how = {"env": ENVIRONMENT} | how
+        return subprocess.run(self.words(command, *more), capture_output=True, text=True, **how)
 
-    def batch(self, out, *more, vcf=None, shards=3):
-        return self.run("score-batch", *self.options(out, *more, vcf=vcf, shards=shards))
+    def batch(self, out, *more, shards=3, **how):
+        return self.run("score-batch", *self.options(out, *more, shards=shards), **how)
 
     def options(self, out, *more, vcf=None, shards=3):
         return ["--vcf", vcf or self.vcf, "--out", out, "--shards", shards, "--cores", 2, *more]
@@ -111,9 +113,13 @@ def test_report_counts_what_is_in_the_output(done):
     assert report["statuses"] == {name: alts.count(name) for name in report["statuses"]}
     assert sum(shard["records"] for shard in report["shards"]) == len(rows)
     assert all(shard["seconds"] > 0 for shard in report["shards"])
-    counts = {name: scores["HK_DELTA_LL"]["count"] for name, scores in report["regions"].items()}
-    assert counts["non-coding exon"] > 0
-    assert sum(counts.values()) == report["scored"]
+    for kind, name in [
+        ("regions", "non-coding exon"),
+        ("consequences", "non_coding_transcript_exon_variant"),
+    ]:
+        counts = {group: scores["HK_DELTA_LL"]["count"] for group, scores in report[kind].items()}
+        assert counts[name] > 0
+        assert sum(counts.values()) == report["scored"]
 
 
 @needs_snakemake
@@ -257,17 +263,32 @@ def test_same_command_after_a_kill_gives_the_same_bytes(inputs, tmp_path, is_vic
         (["--out", "-"], "score-batch reads and writes files"),
         (["--out", "out.txt"], "output out.txt must end in .vcf, .vcf.gz, .bcf"),
         (["--annotation", "none.gff"], "--annotation none.gff is no file; check the path"),
+        (["--calibration", "none.npz"], "--calibration none.npz is no file; check the path"),
+        (["--background", "none.vcf"], "--background none.vcf is no file; check the path"),
+        (
+            ["--lookup", "snvs.tsv.gz"],
+            "--lookup takes seconds and needs no shards",
+        ),
         (["--profile", "none"], "--profile none is neither local nor slurm nor a folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_mistake_is_one_line_before_anything_runs(inputs, tmp_path, monkeypatch, capsys, more, message):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hyenadna_kit.commands.score_workflow._snakemake", lambda: ["false"])
+    monkeypatch.setattr("hyenadna_kit.commands.score_workflow._snakemake", lambda profile: ["false"])
     assert cli.main(inputs.words_without(*more)) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"hyenadna-kit score-batch: {message}")
     assert not list(tmp_path.iterdir())
+
+
+def test_folder_of_another_job_is_refused_by_the_options_that_differ(tmp_path):
+    first = {"version": "1", "shards": 8, "vcf_sha256": "a", "calibration_sha256": "b"}
+    claim = score_batch._claim
+    claim(tmp_path / "job.json", first)
+    claim(tmp_path / "job.json", first)
+    with pytest.raises(InputError, match=r"holds another job \(calibration, shards, vcf differ\)"):
+        claim(tmp_path / "job.json", {"version": "1", "shards": 4, "vcf_sha256": "c"})
 
 
 def test_missing_snakemake_is_told_with_its_remedy(inputs, tmp_path, monkeypatch, capsys):
@@ -277,39 +298,35 @@ def test_missing_snakemake_is_told_with_its_remedy(inputs, tmp_path, monkeypatch
     assert cli.main(inputs.words_without()) == 1
     assert not list(tmp_path.iterdir())
     assert capsys.readouterr().err == (
-        "hyenadna-kit score-batch: Snakemake is not installed; run: pip install 'snakemake>=9'\n"
+        "hyenadna-kit score-batch: Snakemake is not installed; run: pip install 'hyenadna_kit[pipelines]'\n"
     )
 
 
 SLURM_PROFILE = """\
 slurm-status-command: squeue
 slurm-no-account: true
-slurm-init-seconds-before-status-checks: 3
+slurm-init-seconds-before-status-checks: 2
+seconds-between-status-checks: 2
 """
-
-
-def has_slurm():
-    """Say whether jobs can be given to SLURM from here, by the Snakemake that would run."""
-    plugin = importlib.util.find_spec("snakemake_executor_plugin_slurm") is not None
-    if not plugin and (program := shutil.which("snakemake")) is not None:
-        help_text = subprocess.run([program, "--help"], capture_output=True, text=True).stdout
-        plugin = "--slurm-status-command" in help_text
-    if not plugin or shutil.which("sinfo") is None:
-        return False
-    return subprocess.run(["sinfo", "--noheader"], capture_output=True).returncode == 0
+"""What a cluster without accounting needs, and what a test would wait for."""
 
 
 @needs_snakemake
 @pytest.mark.slow
-def test_slurm_gives_the_same_bytes(inputs, tmp_path):
-    if not has_slurm():
-        pytest.skip("no SLURM: needs sinfo of a running cluster and snakemake-executor-plugin-slurm")
-    # What every cluster sets for itself stands behind the profile that is shipped.
+@pytest.mark.skipif(
+    importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
+    reason="Snakemake's plugin for SLURM is not installed: pip install 'hyenadna_kit[pipelines]'",
+)
+@pytest.mark.skipif(
+    bool(missing_programs()), reason=f"not installed: {', '.join(missing_programs())} (slurm-wlm, munge)"
+)
+def test_slurm_gives_the_same_bytes(inputs, tmp_path, tmp_path_factory):
     profile, out = tmp_path / "profile", tmp_path / "out.vcf.gz"
-    shipped = (PROFILES / "slurm" / "config.yaml").read_text().replace("8000", "1000")
-    profile.mkdir()
-    (profile / "config.yaml").write_text(SLURM_PROFILE + shipped)
-    result = inputs.batch(out, "--profile", profile, shards=2)
+    shutil.copytree(PROFILES / "slurm", profile)
+    with (profile / "config.yaml").open("a") as shipped:
+        shipped.write(SLURM_PROFILE)
+    with one_node_slurm(tmp_path_factory.mktemp("slurm")) as environment:
+        result = inputs.batch(out, "--profile", profile, shards=2, env=ENVIRONMENT | environment)
     assert result.returncode == 0, result.stderr
     assert out.read_bytes() == inputs.whole.read_bytes()
     log = (tmp_path / "out.vcf.gz.work" / "logs" / "snakemake.log").read_text()

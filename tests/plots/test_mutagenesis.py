@@ -83,6 +83,16 @@ def test_every_scored_change_is_a_cell_red_below_zero_and_blue_above():
     assert lightness[order[-1]] == lightness.min()
 
 
+@pytest.mark.parametrize(("lowest", "signs"), [(0.0, set()), (-1e-3, {"\N{MINUS SIGN}"})])
+def test_colours_below_zero_are_there_where_scores_are(lowest, signs):
+    scores = np.array([[lowest, 0.5, np.nan, 1.0]])
+    drawn = MutagenesisPanel("G", 1, ("A", "C", "G", "T"), scores, np.ones(1))
+    svg = mutagenesis_pictures(drawn, LABELS).svg.decode()
+    numbers = re.findall(r"<!-- (\W?)\d+\.\d+ -->", svg)  # matplotlib writes every text as a comment, too
+    assert set(numbers) - {""} == signs
+    assert numbers
+
+
 def test_long_region_is_broken_into_lines_and_keeps_every_letter():
     reference = "ACGT" * 62 + "A"
     pictures = mutagenesis_pictures(panel(reference, np.ones(249), first=1), LABELS)
