@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -138,11 +138,11 @@ def _refuse_beside_lookup(options: ScoreOptions) -> None:
     """Refuse options that a table has no answer to."""
     from hyenadna_kit.errors import InputError
 
-    for name in ("model", "calibration", "background"):
-        if getattr(options, name) is not None:
+    of_models = ("model", "scores", "calibration", "background", "workers", "dry_run")
+    defaults = {each.name: each.default for each in fields(options)}
+    for name in (*of_models, *(each.name for each in fields(ScorerOptions))):
+        if getattr(options, name) != defaults[name]:
             raise InputError(f"--lookup takes scores from a table, without --{name}; leave one of them out")
-    if options.dry_run:
-        raise InputError("--lookup takes seconds and has no --dry_run; leave one of them out")
 
 
 def refuse_calibrated_background(options: ScoreOptions) -> None:
@@ -214,7 +214,7 @@ def _tell(options: ScoreOptions) -> int:
 
 
 def _complaint(report: "ScoringReport", options: ScoreOptions) -> str:
-    leading = report.statuses.most_common(1)[0][0]
+    leading = report.reasons.most_common(1)[0][0]
     hints = {
         "NAN": "the weights of the model may hold NaN",
         "NO_CONTIG": f"is {options.genome} its reference?",
@@ -222,8 +222,8 @@ def _complaint(report: "ScoringReport", options: ScoreOptions) -> str:
     }
     return (
         f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, "
-        f"more than --max_unscored {options.max_unscored:g}, most of them {leading}; all records are in "
-        f"{options.out}; {hints.get(leading, 'HK_STATUS gives the reasons')}"
+        f"more than --max_unscored {options.max_unscored:g}, {report.reasons[leading]:,} of them {leading}; all "
+        f"records are in {options.out}; {hints.get(leading, 'HK_STATUS gives the reasons')}"
     )
 
 

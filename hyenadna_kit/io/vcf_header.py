@@ -5,7 +5,7 @@ declare; every line that is not ours stays byte for byte.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -136,6 +136,19 @@ class VcfHeader:
                 lines.append(missing.pop(declaration.id) + self.line_end)
         known = self.info_ids.union(declared)
         return replace(self, lines=tuple(lines), info_ids=known).with_lines(missing.values())
+
+    def without_earlier_run(self, ids: Collection[str]) -> "VcfHeader":
+        """Return the header without provenance lines and, in text, without the declarations of some INFO.
+
+        BCF numbers its fields by these lines: there a declaration stays, of a field that no record has.
+        """
+        lines: list[bytes] = []
+        for line in self.lines:
+            declaration = None if self.is_bcf else _declaration(line)
+            is_ours = declaration is not None and declaration.kind == "INFO" and declaration.id in ids
+            if not is_ours and not line.startswith(PROVENANCE_PREFIX.encode()):
+                lines.append(line)
+        return replace(self, lines=tuple(lines), info_ids=frozenset(self.info_ids.difference(ids)))
 
     def with_provenance(self, provenance: Sequence[str]) -> "VcfHeader":
         """Return the header with provenance lines instead of those that have the same key.

@@ -6,7 +6,7 @@ one kind (text or BCF), every byte of a record but our INFO is that of the input
 or back it is equal by value.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +45,13 @@ class VariantWriter:
     """Why a .vcf.gz or .bcf got no index; None where it has one. Known when the block has ended."""
 
     def __init__(
-        self, path: str | Path, header: VcfHeader, *, info: Sequence[InfoField], provenance: Sequence[str]
+        self,
+        path: str | Path,
+        header: VcfHeader,
+        *,
+        info: Sequence[InfoField],
+        provenance: Sequence[str],
+        stale: Collection[str] = (),
     ) -> None:
         """Describe what will be written; nothing is until the block begins.
 
@@ -56,6 +62,8 @@ class VariantWriter:
                 line is replaced, and so are the values in the records.
             info: The fields that are written, in this order.
             provenance: Header lines ``##hyenadna_kit...=...``; one with the same key is replaced.
+            stale: INFO ids that an earlier run may have written: their values are taken out of the records,
+                and what the header says of that run is taken out, too.
 
         Raises:
             InputError: The path has another suffix or is a folder, or a provenance line is not of that form.
@@ -67,8 +75,10 @@ class VariantWriter:
         self.index_skipped_reason = None
         self._path = Path(path)
         self._fields = {field.id: field for field in info}
-        self._annotator = _BcfAnnotator(header, info) if header.is_bcf else _TextAnnotator(info)
-        self._header = header.with_declarations(self._annotator.declarations).with_provenance(provenance)
+        annotator = _BcfAnnotator(header, info, stale) if header.is_bcf else _TextAnnotator(info, stale)
+        self._annotator = annotator
+        kept = header.without_earlier_run(stale) if stale else header
+        self._header = kept.with_declarations(annotator.declarations).with_provenance(provenance)
         self._order = _Order(header)
 
     def __enter__(self) -> "VariantWriter":
@@ -137,9 +147,9 @@ class VariantWriter:
 class _TextAnnotator:
     """Puts values into lines."""
 
-    def __init__(self, info: Sequence[InfoField]) -> None:
+    def __init__(self, info: Sequence[InfoField], stale: Collection[str]) -> None:
         self.declarations = {field.id: field.declaration() for field in info}
-        self._lines = LineAnnotator(self.declarations)
+        self._lines = LineAnnotator({**self.declarations, **dict.fromkeys(stale)})
 
     def annotate(self, raw: bytes, texts: Mapping[str, str]) -> bytes:
         """Return the record with the values of our fields."""
@@ -149,11 +159,13 @@ class _TextAnnotator:
 class _BcfAnnotator:
     """Puts values into binary records."""
 
-    def __init__(self, header: VcfHeader, info: Sequence[InfoField]) -> None:
+    def __init__(self, header: VcfHeader, info: Sequence[InfoField], stale: Collection[str]) -> None:
         self._fields = {field.id: field for field in info}
-        self._numbers = BcfDictionary.of(header.lines).numbers(self._fields)
+        left = header.info_ids.intersection(stale)
+        self._numbers = BcfDictionary.of(header.lines).numbers([*self._fields, *left])
         self.declarations = {field.id: field.declaration(f",IDX={self._numbers[field.id]}") for field in info}
-        self._removed = frozenset(self._numbers[name] for name in self._fields.keys() & header.info_ids)
+        replaced = header.info_ids.intersection(self._fields) | left
+        self._removed = frozenset(self._numbers[name] for name in replaced)
 
     def annotate(self, raw: bytes, texts: Mapping[str, str]) -> bytes:
         """Return the record with the values of our fields."""

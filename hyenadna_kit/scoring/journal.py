@@ -65,8 +65,11 @@ class Journal:
 
     def write(self, batch: Sequence[Sequence[ScoredAllele]]) -> None:
         """Add the alleles of some records; a process that is killed later does not lose them."""
-        self._handle.write(_line([[_fields(allele) for allele in alleles] for alleles in batch]))
-        self._handle.flush()
+        try:
+            self._handle.write(_line([[_fields(allele) for allele in alleles] for alleles in batch]))
+            self._handle.flush()
+        except OSError as error:  # a full disk: of an open file the system does not say which one
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
     def remove(self) -> None:
         """Delete the file: the job is done."""

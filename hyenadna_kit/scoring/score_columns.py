@@ -85,6 +85,12 @@ STATUS_COLUMN = ScoreColumn(
 """What became of an ALT; the last column."""
 
 
+INFO_IDS = tuple(
+    column.info.id for column in (*_SCORES, *CALIBRATION_COLUMNS, *WINDOW_COLUMNS, STATUS_COLUMN)
+)
+"""Every INFO field that scoring may write: what an earlier run left of them gives way."""
+
+
 def score_columns(scores: Collection[str]) -> tuple[ScoreColumn, ...]:
     """Return the columns of some scores, in order."""
     return tuple(column for column in _SCORES if column.name in scores)

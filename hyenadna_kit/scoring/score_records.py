@@ -71,6 +71,8 @@ class ScoringReport:
     """How many ALTs have each status; joined ones count under each part."""
     num_scored: int = 0
     """ALTs with a score."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """How many of the ALTs that were asked for have no score, by why."""
     index_skipped_reason: str | None = None
     """Why the output has no index, where it should."""
 
@@ -83,6 +85,8 @@ class ScoringReport:
             self.statuses[Status.NO_ALT] += 1
         for allele in alleles:
             self.statuses.update(allele.status.split("|"))
+            if allele.scores is None and allele.status != Status.FILTERED:
+                self.reasons[allele.status] += 1
 
     @property
     def unscored_fraction(self) -> float:

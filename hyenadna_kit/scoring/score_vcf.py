@@ -9,7 +9,7 @@ from pathlib import Path
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.io.vcf import read_variants
 from hyenadna_kit.io.vcf_writer import VariantWriter
-from hyenadna_kit.scoring.score_columns import info_of
+from hyenadna_kit.scoring.score_columns import INFO_IDS, info_of
 from hyenadna_kit.scoring.score_records import ScoredRecord, ScoringReport, ScoringRun
 from hyenadna_kit.scoring.scorer import VariantScorer
 from hyenadna_kit.scoring.scoring_job import ScoringJob
@@ -42,7 +42,9 @@ def score_to_vcf(job: ScoringJob) -> ScoringReport:
     columns = job.scores.columns
     with read_variants(job.variants) as reader:
         fields = [column.info for column in columns]
-        writer = VariantWriter(job.out, reader.header, info=fields, provenance=job.scores.provenance)
+        writer = VariantWriter(
+            job.out, reader.header, info=fields, provenance=job.scores.provenance, stale=INFO_IDS
+        )
 
         def write(scored: Iterator[ScoredRecord]) -> None:
             """Write all records."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyenadna_kit.errors import InputError
+from hyenadna_kit.errors import HyenaDNAKitError, InputError
 from hyenadna_kit.files import fingerprint, locked, remove_left_over
 from hyenadna_kit.io.vcf import VariantRecord
 from hyenadna_kit.io.vcf_source import STDIO
@@ -83,6 +83,6 @@ class ScoringJob:
             with Journal(out.with_name(f"{out.name}.journal"), job) as journal:
                 try:
                     yield journal
-                except InputError:
+                except HyenaDNAKitError:
                     journal.remove()  # the same command would end in the same way
                     raise

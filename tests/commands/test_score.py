@@ -11,6 +11,7 @@ import pytest
 
 from hyenadna_kit import cli
 from hyenadna_kit.commands.score import TOO_FEW_SCORED
+from hyenadna_kit.scoring.journal import Journal
 from tests.commands.score_folder import (
     BASES,
     COMMAND,
@@ -190,7 +191,7 @@ def test_vcf_of_another_genome_comes_out_whole_with_a_clear_line(folder, capsys,
     assert status_line == f"status: {reason}"
     assert complaint == (
         f"hyenadna-kit score: 100.0% of the ALTs in {vcf} have no score, more than --max_unscored 0.5, "
-        f"most of them {reason.split()[0]}; all records are in {folder.out}; "
+        f"50 of them {reason.split()[0]}; all records are in {folder.out}; "
         f"is {folder.genome} its reference?"
     )
     found = records(folder.out.read_text())
@@ -329,3 +330,61 @@ def test_interrupted_run_says_so_in_one_line_and_leaves_its_journal(folder):
         "in.vcf",
         "out.vcf.journal",
     ]
+
+
+def fields_of(path):
+    return [
+        {entry.partition("=")[0] for entry in line.split("\t")[7].split(";")}
+        for line in records(path.read_text())
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".vcf", ".bcf"])
+def test_nothing_of_an_earlier_run_is_left(folder, suffix):
+    first, second = folder.path / f"first{suffix}", folder.path / f"second{suffix}"
+    lines = [*SNVS[:3], SNVS[3].replace("PASS", "q10").replace("\t.\t", "\t.\t", 1)]
+    vcf = folder.write([line.replace("q10", "PASS") for line in lines])
+    assert folder.run(vcf, out=first) == 0
+    assert folder.run(first, "--scores", "llr", "--strands", "reverse", out=second) == 0
+    text = second if suffix == ".vcf" else folder.path / "text.vcf"
+    if suffix == ".bcf":
+        with (
+            pysam.VariantFile(str(second)) as source,
+            pysam.VariantFile(str(text), "w", header=source.header) as out,
+        ):
+            for each in source:
+                out.write(each)
+    assert fields_of(text) == [{"HK_LLR", "HK_NTOK", "HK_NFRAC", "HK_STATUS"}] * 4
+    header = [line for line in text.read_text().splitlines() if line.startswith("##hyenadna_kit_scorer")]
+    assert [line.count("strands=reverse") for line in header] == [1]
+    if suffix == ".vcf":
+        assert "ID=HK_DELTA_LL" not in text.read_text()
+
+
+def test_full_disk_is_told_with_the_file(folder, capsys, monkeypatch):
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    class Full:
+        write = full
+
+    original = Journal.write
+
+    def write(self, batch):
+        self._handle, handle = Full(), self._handle
+        try:
+            original(self, batch)
+        finally:
+            self._handle = handle
+
+    monkeypatch.setattr(Journal, "write", write)
+    assert folder.run(folder.write(SNVS)) == 1
+    assert f"{folder.out}.journal: No space left on device" in capsys.readouterr().err
+    assert not folder.out.exists()
+
+
+def test_run_that_is_refused_before_any_score_leaves_no_journal(folder, capsys):
+    assert folder.run(folder.write(SNVS), "--max_memory", "1K") == 1
+    assert "takes" in capsys.readouterr().err
+    assert not (folder.path / "out.vcf.journal").exists()
+    assert folder.run(folder.path / "in.vcf", "--scores", "cosine") == 0
