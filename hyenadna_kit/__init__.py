@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hyenadna_kit import testing as testing
     from hyenadna_kit.backbone.backbone import BackboneConfig as BackboneConfig
     from hyenadna_kit.backbone.filters import FilterConfig as FilterConfig
+    from hyenadna_kit.backbone.mixers.attention import AttentionConfig as AttentionConfig
     from hyenadna_kit.backbone.mixers.hyena import HyenaConfig as HyenaConfig
     from hyenadna_kit.batch import Batch as Batch
     from hyenadna_kit.genome.alphabet import reverse_complement as reverse_complement
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 _SUBMODULES = ("errors", "ops", "testing")
 _HOMES = {
+    "AttentionConfig": "backbone.mixers.attention",
     "BackboneConfig": "backbone.backbone",
     "Bam": "io.bam",
     "Batch": "batch",

@@ -67,9 +67,11 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     # Threads that wait for each other must not spin for long: beside another busy process they would
     # starve each other. Spinning for some microseconds is
-    # still worth it. Both are read as PyTorch is loaded.
+    # still worth it. All are read as PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # Warnings of PyTorch's C++ are of its own use of sockets and graphs; errors are still said.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         try:
             return _dispatch(sys.argv[1:] if words is None else words)

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import BeyondContext
+from hyenadna_kit.backbone.mixers.base import MixerConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.backbone.suffixes import SuffixPlaces
 from hyenadna_kit.checkpoint import CONFIG_NAME, Checkpoint, check_tensors, save_checkpoint
 from hyenadna_kit.config import from_mapping, to_mapping
 from hyenadna_kit.heads.base import HeadConfig
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
+from hyenadna_kit.heads.token_logits import TokenHead
 from hyenadna_kit.pretrained import load_pretrained
+from hyenadna_kit.strands import Strands, complement_logits
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizerConfig
 
 
@@ -32,9 +35,17 @@ class HyenaDNAConfig:
     """Hidden states to outputs."""
     tokenizer: NucleotideTokenizerConfig = field(default_factory=NucleotideTokenizerConfig)
     """Bases to tokens."""
+    both_strands: bool = False
+    """Read every sequence on both strands with the same weights: a sequence and its reverse complement get
+    the same answer. For masked training and classification; it takes twice the time and memory."""
 
     def __post_init__(self) -> None:
-        if self.head.predicts_next and not self.backbone.mixer.causal:
+        if self.both_strands and self.head.predicts_next:
+            raise ValueError(
+                "both_strands shows each position what follows it, which a head that predicts the next token "
+                "must not see; take a masked_language_model head, or both_strands false"
+            )
+        if self.head.predicts_next and not self.backbone.mixers.causal:
             raise ValueError(
                 "a head that predicts the next token needs a causal mixer, got a bidirectional one"
             )
@@ -82,9 +93,29 @@ class HyenaDNA(nn.Module):
             attention_mask: False where a position is padding; None where there is none. Padding on
                 the right needs no mask: the model is causal.
             read_from: First position that is returned; those before it are its context.
+
+        Raises:
+            ValueError: There is no token or no position ``read_from``, or it is not 0 and the model reads
+                both strands.
         """
+        if self.config.both_strands:
+            return self._read_both_strands(input_ids, attention_mask, read_from)
         hidden_states = self.backbone(input_ids, attention_mask, read_from=read_from)
         return HyenaDNAOutput(self.head(hidden_states, self.backbone.embedding_weight), hidden_states)
+
+    def _read_both_strands(
+        self, input_ids: Tensor, attention_mask: Tensor | None, read_from: int
+    ) -> HyenaDNAOutput:
+        if read_from:
+            raise ValueError(f"a model of both strands reads whole sequences, got read_from={read_from}")
+        strands = Strands(input_ids, attention_mask)
+        first, second = self.backbone(strands.ids, strands.mask).chunk(2)
+        hidden_states = strands.mean(first, second)
+        weight = self.backbone.embedding_weight
+        if not isinstance(self.head, TokenHead):
+            return HyenaDNAOutput(self.head(hidden_states, weight), hidden_states)
+        logits = strands.mean(self.head(first, weight), complement_logits(self.head(second, weight)))
+        return HyenaDNAOutput(logits, hidden_states)
 
     def forward_with_suffixes(
         self,
@@ -104,6 +135,11 @@ class HyenaDNA(nn.Module):
                 HyenaDNAOutput(self.head(each, self.backbone.embedding_weight), each) for each in states
             )
         return whole, suffixes
+
+    @property
+    def rows_per_sequence(self) -> int:
+        """Rows of the backbone's batch that a sequence takes."""
+        return 2 if self.config.both_strands else 1
 
     @property
     def context_length(self) -> int:
@@ -191,8 +227,18 @@ class HyenaDNA(nn.Module):
 
 
 def _with_tail(config: HyenaDNAConfig, beyond_context: BeyondContext) -> HyenaDNAConfig:
-    mixer = config.backbone.mixer
+    backbone = config.backbone
+    if not any(isinstance(mixer, HyenaConfig) for mixer in backbone.mixers):
+        raise ValueError(
+            f"beyond_context={beyond_context!r} is for Hyena mixers, this one is {backbone.mixer!r}"
+        )
+    mixer = _with_tail_of(backbone.mixer, beyond_context)
+    other = backbone.other_mixer and _with_tail_of(backbone.other_mixer, beyond_context)
+    return replace(config, backbone=replace(backbone, mixer=mixer, other_mixer=other))
+
+
+def _with_tail_of(mixer: MixerConfig, beyond_context: BeyondContext) -> MixerConfig:
+    """Return the mixer with other filters; one that has none is left alone."""
     if not isinstance(mixer, HyenaConfig):
-        raise ValueError(f"beyond_context={beyond_context!r} is for Hyena mixers, this one is {mixer!r}")
-    mixer = replace(mixer, filter=replace(mixer.filter, beyond_context=beyond_context))
-    return replace(config, backbone=replace(config.backbone, mixer=mixer))
+        return mixer
+    return replace(mixer, filter=replace(mixer.filter, beyond_context=beyond_context))

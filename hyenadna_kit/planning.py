@@ -7,6 +7,7 @@ them, and seconds, extrapolated from a short pass of one layer on this machine.
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from hyenadna_kit.backbone.memory import (
     plan_inference,
     training_bytes,
 )
+from hyenadna_kit.backbone.mixers.base import MixerConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.devices import Precision, available_memory, computes_in_bfloat16, products_in
 from hyenadna_kit.errors import MemoryLimitError
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
@@ -182,28 +185,66 @@ def _seconds(
     train: bool,
     recompute: bool,
 ) -> float:
-    """Extrapolate from one layer at a short length: products grow with it, transforms a little faster."""
-    length = min(size.length, _PROBED_TOKENS)
-    backbone = replace(config.backbone, num_layers=1, context_length=max(2, length))
-    model = replace(config, backbone=backbone).build().to(device).train(train)
-    model.backbone.recompute_activations(enabled=recompute)
+    """Extrapolate from layers at a short length, one of each kind."""
+    seconds = 0.0
+    for mixer, count in Counter(config.backbone.mixers).items():
+
+        def seconds_at(length: int, mixer: MixerConfig = mixer) -> float:
+            """Return the seconds of one layer of that kind."""
+            model = _one_layer(config, mixer, length).to(device).train(train)
+            model.backbone.recompute_activations(enabled=recompute)
+            return _seconds_of(model, length, device, precision)
+
+        if isinstance(mixer, HyenaConfig):
+            transforms = size.d_model * ((12 if recompute else 9) if train else 3)
+            seconds += count * _with_transforms(seconds_at, size.length, transforms, device)
+        else:
+            seconds += count * _with_pairs(seconds_at, size.length)
+    return size.batch * seconds
+
+
+def _with_transforms(
+    seconds_at: Callable[[int], float], length: int, transforms: int, device: torch.device
+) -> float:
+    """Return the seconds of a longer layer: products grow with it, transforms a little faster."""
+    probed = min(length, _PROBED_TOKENS)
+    short, full = (_transform_seconds(each, device) * transforms for each in (probed, length))
+    return max(0.0, seconds_at(probed) - short) / probed * length + full
+
+
+def _with_pairs(seconds_at: Callable[[int], float], length: int) -> float:
+    """Return the seconds of a longer layer that computes something of every two positions."""
+    probed = min(length, _PROBED_TOKENS)
+    whole, half = seconds_at(probed), seconds_at(max(1, probed // 2))
+    of_pairs = min(whole, max(0.0, 2 * (whole - 2 * half)))  # a n + b n^2, twice
+    return (whole - of_pairs) * (length / probed) + of_pairs * (length / probed) ** 2
+
+
+def _one_layer(config: HyenaDNAConfig, mixer: MixerConfig, length: int) -> HyenaDNA:
+    backbone = replace(
+        config.backbone,
+        num_layers=1,
+        mixer=mixer,
+        other_mixer=None,
+        other_layers=(),
+        context_length=max(2, length),
+    )
+    return replace(config, backbone=backbone).build()
+
+
+def _seconds_of(model: HyenaDNA, length: int, device: torch.device, precision: Precision) -> float:
+    """Return the seconds of a pass, with gradients where the model is in training."""
     input_ids = torch.randint(7, 11, (1, length), device=device)
 
     def probe() -> None:
-        """Run the layer."""
-        with products_in(device, precision), torch.set_grad_enabled(train):
+        """Run the model."""
+        with products_in(device, precision), torch.set_grad_enabled(model.training):
             logits = model(input_ids).logits
-        if train:
+        if model.training:
             logits.float().logsumexp(2).sum().backward()
 
     _pass_of(model, probe)
-    layer = min(_pass_of(model, probe) for _ in range(3))
-    transforms = (12 if recompute else 9) if train else 3
-    short, full = (
-        _transform_seconds(each, device) * size.d_model * transforms for each in (length, size.length)
-    )
-    per_token = max(0.0, layer - short) / length
-    return size.num_layers * size.batch * (per_token * size.length + full)
+    return min(_pass_of(model, probe) for _ in range(3))
 
 
 def _pass_of(model: HyenaDNA, probe: Callable[[], None]) -> float:

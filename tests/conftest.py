@@ -17,12 +17,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, each with a
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Before anything imports the package: shapes and types are checked in tests and nowhere else.
-jaxtyping.install_import_hook("hyenadna_kit", f"{typecheck.__name__}.{typecheck.check.__name__}")
+typecheck.install("hyenadna_kit")
 
 DATA_VARIABLE = "HYENADNA_KIT_DATA"
 
 
+def pytest_configure(config):
+    # pytest-xdist would begin with the files of the most tests, and end while one process runs a long one.
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items):
+    _bring_long_files_forward(items)
+    _refuse_data_without_its_marker(items)
     if DATA_VARIABLE not in os.environ:
         _skip(items, "real_data", f"{DATA_VARIABLE} is not set")
     if any(item.get_closest_marker("gpu") for item in items) and not _has_cuda():
@@ -46,6 +53,20 @@ def no_shape_checks():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def _bring_long_files_forward(items):
+    """Let whole files begin that hold tests marked ``slow`` or ``kill``."""
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "kill")))}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def _refuse_data_without_its_marker(items):
+    """CI runs what is marked, and only that, where the data are."""
+    for item in items:
+        is_parameter = hasattr(item, "callspec") and "data" in item.callspec.params
+        if "data" in item.fixturenames and not is_parameter and not item.get_closest_marker("real_data"):
+            raise pytest.UsageError(f"{item.nodeid} takes the fixture data: mark it real_data")
 
 
 def _skip(items, marker, reason):

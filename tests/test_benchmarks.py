@@ -15,7 +15,7 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
-SCRIPTS = ("model", "ops", "gpu")
+SCRIPTS = ("model", "ops", "gpu", "associative_recall")
 
 
 @pytest.fixture(scope="module")
@@ -285,6 +285,22 @@ def test_operator_benchmark_runs(tmp_path):
         ("plain", "backward", "float32"),
     }
     assert all(row["plain_over"] == 1 for row in table if row["side"] == "plain")
+
+
+def test_sides_of_the_recall_benchmark_weigh_the_same(script):
+    recall = script("associative_recall")
+    task = recall.RecallTask(num_pairs=4)
+    weights = [recall.config_of(side, task).build().num_parameters for side in recall.KINDS]
+    assert max(weights) < 1.1 * min(weights)
+
+
+def test_recall_benchmark_runs(tmp_path):
+    found = figures(tmp_path, run("associative_recall", "--pairs", "1,2", "--steps", 1, "--out", tmp_path))
+    assert [(row["pairs"], row["side"]) for row in found["table"]] == [
+        (pairs, side) for pairs in (1, 2) for side in ("most frequent base", "order 2", "order 3", "hybrid")
+    ]
+    assert all(0 <= row["accuracy"] <= 1 for row in found["table"])
+    assert found["steps"] == 1
 
 
 def test_gpu_benchmark_runs_its_parts_on_a_cpu(tmp_path):

@@ -51,6 +51,12 @@ def test_read_windows(toy):
     assert len(Fasta(toy / "toy.fa").contigs) == 3
 
 
+def test_associative_recall():
+    out = [line.rsplit(None, 1) for line in run("associative_recall.py", 2).splitlines()]
+    assert [name.strip() for name, _ in out][1:] == ["Hyena in both layers", "attention in layer 1"]
+    assert all(10 < float(share.removesuffix("%")) < 90 for _, share in out)
+
+
 def test_every_example_is_tested():
     tested = Path(__file__).read_text()
     assert all(f'"{path.name}"' in tested for path in EXAMPLES.glob("*.py"))

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
-from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.backbone.mixers.attention import AttentionConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig, HyenaMixer
 from hyenadna_kit.errors import CheckpointError, ConfigError
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
@@ -54,6 +55,7 @@ CONFIGS = {
     ),
     "not modulated": configure(FilterConfig(filter_order=6, modulate=False, shift=0.05)),
     "untied": configure(tied=False),
+    "hybrid": configure(other_mixer=AttentionConfig(num_heads=2), other_layers=(1,)),
 }
 
 configs = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
@@ -70,6 +72,7 @@ def test_logits_follow_the_definition(config, length):
         modulate=filters.modulate,
         shift=filters.shift,
         truncate=filters.beyond_context == "truncate",
+        heads_of_layers=dict.fromkeys(config.backbone.other_layers, 2),
     )
     tensors = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
     expected = direct_hyena.model_logits(tensors, options, IDS[:, :length].numpy())
@@ -144,7 +147,8 @@ def test_ids_of_any_integer_type_give_the_same(dtype):
 
 
 def taps_of(model):
-    return [block.mixer.filter_fn(40) for block in model.backbone.layers]
+    mixers = [block.mixer for block in model.backbone.layers]
+    return [mixer.filter_fn(40) for mixer in mixers if isinstance(mixer, HyenaMixer)]
 
 
 def filter_state(model):

@@ -2,8 +2,8 @@
 
     input_ids -> embedding -> [norm -> mixer -> + , norm -> MLP -> +] x num_layers -> norm -> hidden states
 
-There is no position embedding: order comes from the causal convolutions. The modules carry the names
-of the published checkpoints.
+There is no position embedding: order comes from the causal convolutions. Some layers may have another
+mixer. The modules carry the names of the published checkpoints.
 """
 
 import math
@@ -19,6 +19,7 @@ from hyenadna_kit.backbone.inference import normed, tiles
 from hyenadna_kit.backbone.memory import PassSize, plan_inference, suffix_bytes
 from hyenadna_kit.backbone.mixers.base import MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.backbone.mixers.stack import MixerStack
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixPlaces
 from hyenadna_kit.devices import available_memory
 
@@ -47,6 +48,10 @@ class BackboneConfig:
     """The embedding has the next multiple of this many rows (12 tokens: 16 rows)."""
     mixer: MixerConfig = field(default_factory=HyenaConfig)
     """What mixes along the sequence."""
+    other_mixer: MixerConfig | None = None
+    """What mixes in other_layers instead, such as AttentionConfig; null where all layers are alike."""
+    other_layers: tuple[int, ...] = ()
+    """Layers that have the other mixer; the first is 0."""
     embed_dropout: float = 0.1
     """Dropout of the embedding."""
     resid_dropout: float = 0.0
@@ -60,6 +65,18 @@ class BackboneConfig:
         for name, least in (("d_model", 1), ("num_layers", 1), ("context_length", 2), ("vocab_size", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for mixer in self.mixers:
+            mixer.check_width(self.d_model)
+
+    @property
+    def mixers(self) -> MixerStack:
+        """The mixer of each layer."""
+        return MixerStack.of(self.mixer, self.num_layers, other=self.other_mixer, others=self.other_layers)
+
+    @property
+    def mixer_size(self) -> MixerSize:
+        """What a mixer takes from its backbone."""
+        return MixerSize(d_model=self.d_model, context_length=self.filter_unit)
 
     @property
     def padded_vocab_size(self) -> int:
@@ -73,22 +90,13 @@ class BackboneConfig:
 
     def pass_size(self, batch: int, length: int) -> PassSize:
         """Return what decides how much memory a pass over ``batch x length`` tokens takes."""
-        size = PassSize(
+        return PassSize(
             batch=batch,
             length=length,
-            num_layers=self.num_layers,
             d_model=self.d_model,
             d_inner=self.d_inner or 4 * self.d_model,
             vocab_size=self.padded_vocab_size,
-        )
-        if not isinstance(self.mixer, HyenaConfig):
-            return size
-        filters = self.mixer.filter
-        ends = filters.beyond_context == "truncate"
-        taps = min(length, self.filter_unit) if ends else length
-        directions = 2 if self.mixer.bidirectional else 1
-        return replace(
-            size, order=self.mixer.order, taps=taps, filter_width=filters.filter_order, directions=directions
+            mixers=tuple(mixer.memory(self.mixer_size, batch=batch, length=length) for mixer in self.mixers),
         )
 
     def build(self) -> "Backbone":
@@ -117,7 +125,7 @@ class Backbone(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config.padded_vocab_size, config.d_model)
         self.drop_embedding = nn.Dropout(config.embed_dropout)
-        self.layers = nn.ModuleList(self._block() for _ in range(config.num_layers))
+        self.layers = nn.ModuleList(self._block(mixer) for mixer in config.mixers)
         self.ln_f = self._norm()
         self.max_memory: int | None = None
         """Bytes that a pass without gradients may take beside the weights; None: what is free."""
@@ -144,7 +152,7 @@ class Backbone(nn.Module):
         _check_read_from(read_from, input_ids.shape[1])
         if not input_ids.numel():
             raise ValueError(f"input_ids hold no token: their shape is {tuple(input_ids.shape)}")
-        in_place = input_ids.device.type == "cpu" and self.config.mixer.runs_in_place
+        in_place = input_ids.device.type == "cpu" and self.config.mixers.runs_in_place
         if in_place and not (self.training or torch.is_grad_enabled()):
             return self._infer(input_ids, attention_mask, read_from=read_from)
         embedded = self.drop_embedding(self.embeddings(input_ids))
@@ -175,7 +183,7 @@ class Backbone(nn.Module):
             read_from: First position of the sequences whose states are returned, see :meth:`forward`.
 
         Raises:
-            ValueError: The mixer cannot share prefixes, a suffix begins too early or ends too late, or
+            ValueError: A mixer cannot share prefixes, a suffix begins too early or ends too late, or
                 there is no position ``read_from``.
         """
         _check_read_from(read_from, input_ids.shape[1])
@@ -186,10 +194,11 @@ class Backbone(nn.Module):
             return whole, self._final_norm_(suffixes.states)
 
     def _check_places(self, places: SuffixPlaces, length: int) -> None:
-        mixer = self.config.mixer
-        if not mixer.shares_prefixes:
-            raise ValueError(f"{type(mixer).__name__} cannot compute the ends of sequences by themselves")
-        least, most = mixer.suffix_context, length - places.length
+        mixers = self.config.mixers
+        if mixers.without_suffixes:
+            name = type(mixers.without_suffixes).__name__
+            raise ValueError(f"{name} cannot compute the ends of sequences by themselves")
+        least, most = mixers.suffix_context, length - places.length
         if len(places) and not (least <= places.starts.min() and places.starts.max() <= most):
             raise ValueError(
                 f"suffixes of {places.length} positions must begin at {least} to {most}, "
@@ -208,7 +217,8 @@ class Backbone(nn.Module):
         batch, length = input_ids.shape
         room = self._room(input_ids.device)
         if suffixes is not None and room is not None:
-            room -= suffix_bytes(suffixes.states.shape[0] * suffixes.places.length, self.config.d_model)
+            num_tokens = suffixes.states.shape[0] * suffixes.places.length
+            room = max(0, room - suffix_bytes(num_tokens, self.config.d_model))
         plans = plan_inference(self.config.pass_size(batch, length), room)
         plans[-1] = replace(plans[-1], read_from=read_from)
         residual = self._residual(input_ids)
@@ -250,11 +260,11 @@ class Backbone(nn.Module):
         """The embedding, for heads that are tied to it."""
         return self.embeddings.word_embeddings.weight
 
-    def _block(self) -> Block:
+    def _block(self, mixer: MixerConfig) -> Block:
         config = self.config
-        size = MixerSize(d_model=config.d_model, context_length=config.filter_unit)
         mlp = MLP(config.d_model, config.d_inner or 4 * config.d_model)
-        return Block(config.mixer.build(size), mlp, (self._norm(), self._norm()), config.resid_dropout)
+        norms = (self._norm(), self._norm())
+        return Block(mixer.build(config.mixer_size), mlp, norms, config.resid_dropout)
 
     def _norm(self) -> nn.LayerNorm:
         return nn.LayerNorm(self.config.d_model, eps=self.config.layer_norm_epsilon)

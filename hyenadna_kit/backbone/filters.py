@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from hyenadna_kit.ops.backends import AUTO
@@ -160,24 +160,29 @@ class ImplicitFilter(nn.Module):
         last = nn.Linear(config.filter_order, channels * directions, bias=False)
         self.implicit_filter = nn.Sequential(*layers, last)
 
-    def forward(self, length: int, *, backend: str = AUTO) -> Float[Tensor, "rows taps"]:
+    def forward(
+        self, length: int, *, rows: Integer[Tensor, " rows"] | None = None, backend: str = AUTO
+    ) -> Float[Tensor, "rows taps"]:
         """Return the first taps of every filter.
 
         Args:
             length: Taps of each filter; there are fewer where the filters end with the context.
+            rows: Those that are returned, see below; None is all.
             backend: Backend of :func:`~hyenadna_kit.ops.implicit_filter.implicit_filter`.
 
         Returns:
             One row a channel; for two directions the rows of the second follow those of the first.
         """
-        length, last = self._taps(length), self._last.weight
+        length, last, rates = self._taps(length), self._last.weight, self._rates()
+        if rows is not None:
+            last, rates = last[rows], None if rates is None else rates[rows]
         filters = implicit_filter(
             self.pos_emb(length, last),
             self._times(length),
             self._layers,
             self._frequency,
             last,
-            self._rates(),
+            rates,
             self.config.shift,
             backend=backend,
         )

@@ -5,14 +5,12 @@ the implementation; tests hold them against measured peaks.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from hyenadna_kit.backbone.inference import InferencePlan
-from hyenadna_kit.backbone.mixers.filter_spectra import spectrum_lengths
+from hyenadna_kit.backbone.mixers.base import MixerMemory
 from hyenadna_kit.errors import MemoryLimitError
-from hyenadna_kit.ops.fft_length import fast_fft_length
-from hyenadna_kit.ops.long_conv.eager import rows_at_a_time
 
 _FLOAT32 = 4
 _MOST_KEPT_BYTES = 5 << 28
@@ -32,34 +30,24 @@ class PassSize:
     """Sequences."""
     length: int
     """Tokens of each."""
-    num_layers: int
-    """Blocks."""
     d_model: int
     """Width of the hidden states."""
     d_inner: int
     """Width inside the MLP."""
     vocab_size: int
     """Columns of the logits."""
-    order: int = 1
-    """Order of the Hyena operator; 1 stands for another mixer."""
-    taps: int = 0
-    """Taps of its filters."""
-    filter_width: int = 0
-    """Width of the network that makes them."""
-    directions: int = 1
-    """2 where filters look downstream, too."""
+    mixers: tuple[MixerMemory, ...]
+    """The mixer of each layer."""
+
+    @property
+    def num_layers(self) -> int:
+        """Blocks."""
+        return len(self.mixers)
 
     @property
     def stream_bytes(self) -> int:
         """Bytes of the residual stream."""
         return self.batch * self.length * self.d_model * _FLOAT32
-
-    @property
-    def spectra_bytes(self) -> int:
-        """Bytes of the spectra of one layer's filters."""
-        lengths = spectrum_lengths(self.length)
-        points = sum(fast_fft_length(length + min(length, self.taps)) for length in lengths)
-        return (self.order - 1) * self.d_model * points * _FLOAT32
 
 
 def plan_inference(size: PassSize, max_memory: int | None = None) -> list[InferencePlan]:
@@ -86,20 +74,30 @@ def plan_inference(size: PassSize, max_memory: int | None = None) -> list[Infere
 
 def _choices(size: PassSize) -> Iterator[list[InferencePlan]]:
     """Yield plans from the fastest to the smallest."""
-    most_rows = rows_at_a_time(fast_fft_length(size.length + size.taps))
-    most = _MOST_KEPT_BYTES // size.spectra_bytes if size.order > 1 else 0
-    for kept in sorted({min(most, size.num_layers), 0}, reverse=True):
-        for rows, tokens in product(sorted({most_rows, *_FEWER_FFT_ROWS}, reverse=True), _TILE_TOKENS):
-            plan = InferencePlan(tile_tokens=tokens, fft_rows=rows)
-            yield [replace(plan, keep_spectra=index < kept) for index in range(size.num_layers)]
+    most_rows = max(mixer.most_fft_rows for mixer in size.mixers)
+    rows_at_a_time = sorted({most_rows, *_FEWER_FFT_ROWS}, reverse=True)
+    for kept in (_kept_layers(size), [False] * size.num_layers):
+        for rows, tokens in product(rows_at_a_time, _TILE_TOKENS):
+            yield [InferencePlan(tile_tokens=tokens, fft_rows=rows, keep_spectra=keep) for keep in kept]
+
+
+def _kept_layers(size: PassSize) -> list[bool]:
+    """Say of each layer whether what it may keep for the next pass is little enough."""
+    room, kept = _MOST_KEPT_BYTES, []
+    for mixer in size.mixers:
+        kept.append(mixer.reusable_bytes <= room)
+        room -= kept[-1] * mixer.reusable_bytes
+    return kept
 
 
 def inference_bytes(size: PassSize, plans: Sequence[InferencePlan]) -> int:
     """Return the most bytes that a pass without gradients holds at a time, beside the weights."""
     plan = plans[0]
-    kept = sum(plan.keep_spectra for plan in plans) * size.spectra_bytes
+    kept = sum(
+        each.keep_spectra * mixer.reusable_bytes for mixer, each in zip(size.mixers, plans, strict=True)
+    )
     tile = min(plan.tile_tokens, size.batch * size.length) * (size.d_inner + 8 * size.d_model) * _FLOAT32
-    mixing = size.stream_bytes + _convolution_bytes(size, plan) + tile
+    mixing = max(mixer.inference_bytes(plan, tile) for mixer in size.mixers)
     logits = size.batch * size.length * size.vocab_size * _FLOAT32
     return size.stream_bytes + kept + max(mixing, logits)
 
@@ -122,26 +120,16 @@ def training_bytes(
     """
     tokens = size.batch * size.length
     state = tokens * size.d_model
-    streams = 3 * size.order + 1  # the normed input, projections, gated streams and gated outputs
-    filters = (size.order - 1) * size.d_model * size.taps * size.directions * _FLOAT32
-    mixing = state * streams * product_bytes + filters
     inner = 2 * tokens * size.d_inner * product_bytes if keeps_inner else 0
-    kept = state * (2 * _FLOAT32 + product_bytes)  # both residual sums, and what the MLP reads
-    layers = size.num_layers * (kept if recompute else kept + mixing + inner)
-    transforms = 8 * max(8 * fast_fft_length(size.length + size.taps), 1 << 20) * _FLOAT32
+    kept = highest = 0
+    for mixer in size.mixers:  # the backward pass frees layers from the last one on
+        mixing = mixer.training_bytes(product_bytes)
+        kept += state * (2 * _FLOAT32 + product_bytes)  # both residual sums, and what the MLP reads
+        kept += 0 if recompute else mixing + inner
+        once = max(mixing, inner) if recompute else 0
+        highest = max(highest, kept + once + mixer.backward_bytes)
     logits = 3 * tokens * size.vocab_size * _FLOAT32
-    once = max(mixing, inner) if recompute else 0
-    return layers + once + _BACKWARD_BYTES * state + transforms + logits
-
-
-def _convolution_bytes(size: PassSize, plan: InferencePlan) -> int:
-    if size.order == 1:
-        return 0
-    points = fast_fft_length(size.length + size.taps)
-    rows = min(plan.fft_rows, size.batch * size.d_model)
-    channels = max(1, min(size.d_model, plan.fft_rows // size.batch))
-    # Padded rows, their spectra, the products turned back, and a copy that the transform makes.
-    return (size.taps * size.filter_width + (4 * rows + channels) * points) * _FLOAT32
+    return highest + _BACKWARD_BYTES * state + logits
 
 
 def in_words(count: int) -> str:

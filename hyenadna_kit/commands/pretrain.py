@@ -15,6 +15,8 @@ def run(options: PretrainConfig) -> int:
     from hyenadna_kit.training.pretrain import pretrain
 
     result = pretrain(options)
+    if result.rank:
+        return 0
     if result.was_finished:
         print(f"{result.folder} is a finished run: nothing was trained", file=sys.stderr)
     print(

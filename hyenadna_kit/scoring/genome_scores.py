@@ -73,7 +73,7 @@ class GenomeScorer:
         """
         if not isinstance(model.head, LanguageModelHead):
             raise InputError(f"scores need a language-model head, this model has {type(model.head).__name__}")
-        if not model.config.backbone.mixer.keeps_prefixes:
+        if not model.config.backbone.mixers.keeps_prefixes:
             raise InputError(
                 "every SNV at once needs a causal model whose filters do not stretch with the window; "
                 "score the variants one by one"

@@ -120,13 +120,14 @@ def _engine(name: EngineName, model: HyenaDNA, placement: Placement) -> type[Eng
 
 
 def _why_not_shared(model: HyenaDNA, placement: Placement) -> str | None:
-    mixer = model.config.backbone.mixer
-    if not mixer.shares_prefixes:
-        return f"{type(mixer).__name__} is not causal, stretches its filters, or has no suffixes"
+    mixers = model.config.backbone.mixers
+    if mixers.without_suffixes:
+        name = type(mixers.without_suffixes).__name__
+        return f"{name} is not causal, stretches its filters, or has no suffixes"
     if placement.kind != "grid":
         return "centred windows are not shared"
-    if placement.min_left_context < mixer.suffix_context:
-        return f"min_left_context must be at least {mixer.suffix_context}, got {placement.min_left_context}"
+    if placement.min_left_context < mixers.suffix_context:
+        return f"min_left_context must be at least {mixers.suffix_context}, got {placement.min_left_context}"
     return None
 
 

@@ -140,6 +140,11 @@ def reverse_complement_tokens(tokens: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.frombuffer(flipped.translate(_COMPLEMENT), dtype=np.uint8).reshape(tokens.shape)
 
 
+def complement_token(token: int) -> int:
+    """Return the token on the other strand: that of T for A; specials and N stay as they are."""
+    return _COMPLEMENT[token]
+
+
 def _character(sequence: str | bytes, position: int) -> str:
     return sequence[position] if isinstance(sequence, str) else chr(sequence[position])
 

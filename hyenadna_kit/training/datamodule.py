@@ -1,14 +1,18 @@
 """The loaders of a pretraining run: the counter stream, and tiled windows for validation."""
 
 import signal
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from hyenadna_kit.batch import Batch
 from hyenadna_kit.training.pretrain_data import DataPlan
-from hyenadna_kit.windows.dataset import TiledBatches, WindowDataset, WindowTokens, collate_next_token
+from hyenadna_kit.windows.dataset import TiledBatches, WindowDataset, collate_next_token
+from hyenadna_kit.windows.layout import TiledWindow
+from hyenadna_kit.windows.masking import MaskedDataset, MaskedTiles, collate_masked
 from hyenadna_kit.windows.stream import CounterSampler
 
 
@@ -38,7 +42,7 @@ class PretrainingData(LightningDataModule):
         """Go on where another run stood."""
         self.first_step = state_dict["step"]
 
-    def train_dataloader(self) -> DataLoader[WindowTokens]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of this process."""
         assert self.trainer is not None
         sampler = CounterSampler(
@@ -49,10 +53,14 @@ class PretrainingData(LightningDataModule):
             rank=self.trainer.global_rank,
             num_ranks=self.trainer.world_size,
         )
+        plan = self.plan
+        dataset: Dataset[Any] = WindowDataset(plan.source, plan.stream, plan.weigh)
+        if plan.masking is not None:
+            dataset = MaskedDataset(plan.source, plan.stream, plan.masking, plan.weigh)
         return DataLoader(
-            WindowDataset(self.plan.source, self.plan.stream, self.plan.weigh),
+            dataset,
             batch_sampler=sampler,
-            collate_fn=collate_next_token,
+            collate_fn=collate_next_token if plan.masking is None else collate_masked,
             num_workers=self.num_workers,
             worker_init_fn=_ignore_sigterm,
             persistent_workers=self.num_workers > 0,
@@ -61,8 +69,21 @@ class PretrainingData(LightningDataModule):
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation batches of this process."""
         assert self.trainer is not None
-        mine = self.plan.validation[self.trainer.global_rank :: self.trainer.world_size]
-        return DataLoader(TiledBatches(self.plan.source, mine, batch_size=self.batch_size), batch_size=None)
+        mine = share_windows(self.plan.validation, self.trainer.global_rank, self.trainer.world_size)
+        source, masking = self.plan.source, self.plan.masking
+        tiles: Dataset[Batch] = TiledBatches(source, mine, batch_size=self.batch_size)
+        if masking is not None:
+            tiles = MaskedTiles(source, mine, masking, batch_size=self.batch_size)
+        return DataLoader(tiles, batch_size=None)
+
+
+def share_windows(windows: Sequence[TiledWindow], rank: int, num_ranks: int) -> list[TiledWindow]:
+    """Return the windows of one rank; all have as many, some a last one that scores nothing."""
+    mine = list(windows[rank::num_ranks])
+    if rank >= len(windows) % num_ranks > 0:
+        window = windows[0].window
+        mine.append(TiledWindow(window, replace(window, start=window.start + 1, end=window.start + 1)))
+    return mine
 
 
 def _ignore_sigterm(worker: int) -> None:

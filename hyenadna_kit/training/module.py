@@ -7,9 +7,10 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from hyenadna_kit.batch import Batch
+from hyenadna_kit.batch import IGNORED_LABEL, Batch
 from hyenadna_kit.errors import TrainingError
 from hyenadna_kit.model import HyenaDNA
+from hyenadna_kit.training.global_loss import mean_over_processes
 from hyenadna_kit.training.optim import OptimizerConfig, build_optimizer, build_schedule
 
 
@@ -40,13 +41,17 @@ class TrainingModule(LightningModule):
             TrainingError: The loss is no number: training has diverged.
         """
         del batch_idx
-        loss = self.model.head.loss(self.model(batch.input_ids).logits, batch.labels, batch.weights)
+        loss = self.loss_of(batch)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"the loss of step {self.trainer.global_step + 1} is {loss.item()}: training has diverged; "
                 "lower --optimizer.learning_rate and choose another --out"
             )
         return loss
+
+    def loss_of(self, batch: Batch) -> Tensor:
+        """Return the mean loss of the labels of a batch."""
+        return self.model.head.loss(self.model(batch.input_ids).logits, batch.labels, batch.weights)
 
     def on_validation_epoch_start(self) -> None:
         """Start the sums of the bases and of their bits."""
@@ -69,3 +74,13 @@ class TrainingModule(LightningModule):
         optimizer = build_optimizer(self.model, self.optimizer_config)
         schedule = build_schedule(optimizer, self.optimizer_config, self.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class JointTrainingModule(TrainingModule):
+    """The same in one of several processes: what is trained on are the labels of all of them."""
+
+    def loss_of(self, batch: Batch) -> Tensor:
+        """Return the mean loss of the labels of all processes; its gradient is the part of this one."""
+        counted = batch.labels != IGNORED_LABEL
+        weight = counted.sum() if batch.weights is None else (batch.weights * counted).sum()
+        return mean_over_processes(super().loss_of(batch), weight)

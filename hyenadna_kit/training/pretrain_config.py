@@ -81,6 +81,11 @@ class PretrainConfig:
     recompute: Literal["auto", "always", "never"] = "auto"
     """Compute activations again in the backward pass instead of keeping them: a fraction of the memory
     for one more forward pass, the same gradients. auto does it where memory would be short."""
+    devices: int | None = None
+    """Processes on each node, one a device (a GPU, or a share of the CPU), which train together; null takes
+    those that torchrun or srun started, else 1. A step has the batches of all of them."""
+    num_nodes: int | None = None
+    """Nodes; null takes those on which torchrun or srun started processes."""
     num_workers: int = 0
     """Processes that read windows beside the training process."""
     seed: int = 0
@@ -101,7 +106,14 @@ class PretrainConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
 
+        self._refuse_processes()
         self._refuse_tokens()
+
+    def _refuse_processes(self) -> None:
+        for name in ("devices", "num_nodes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
 
     def _refuse_tokens(self) -> None:
         if self.tokens_per_step is None:
@@ -128,6 +140,11 @@ class PretrainConfig:
         if self.tokens_per_step is None:
             return self.accumulate_batches
         return self.tokens_per_step // self._tokens_of_batch
+
+    @property
+    def windows_per_step(self) -> int:
+        """Windows of a step in all processes, once they have their last length."""
+        return self.batch_size * self.batches_per_step * (self.devices or 1) * (self.num_nodes or 1)
 
     @property
     def _tokens_of_batch(self) -> int:

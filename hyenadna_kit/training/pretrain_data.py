@@ -12,6 +12,7 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import fingerprint
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.genome.interval_set import IntervalSet
+from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
 from hyenadna_kit.io.bam_file import alignment_format
 from hyenadna_kit.io.genome import Genome, open_genome
 from hyenadna_kit.io.read_store import ReadStore, build_read_store
@@ -21,6 +22,7 @@ from hyenadna_kit.training.run_folder import RunFolder
 from hyenadna_kit.windows.dataset import LossWeights, TokenSource, Windows
 from hyenadna_kit.windows.layout import TiledWindow, spread_windows
 from hyenadna_kit.windows.loss_weights import SoftMaskWeights
+from hyenadna_kit.windows.masking import Masking
 from hyenadna_kit.windows.reads import ReadContigs, ReadStream, divide_reads, spread_reads
 from hyenadna_kit.windows.sampling import build_stream
 from hyenadna_kit.windows.stream import LengthSchedule
@@ -40,6 +42,8 @@ class DataPlan:
     """Windows of one length, all scored on their second half or more."""
     weigh: LossWeights | None
     """How much each base counts in training."""
+    masking: Masking | None
+    """Which bases are hidden; None where each base is predicted from those before it."""
     record: dict[str, Any]
     """Fingerprint and parts, which decide the result beside the options."""
 
@@ -69,6 +73,19 @@ def plan_data(config: PretrainConfig, folder: RunFolder) -> DataPlan:
     return _plan_genome(config, open_genome(config.genome))
 
 
+def masking_of(config: PretrainConfig) -> Masking | None:
+    """Return which bases are hidden, as the head of the model says."""
+    head = config.model.head
+    if not isinstance(head, MaskedLanguageModelHeadConfig):
+        return None
+    return Masking(
+        hidden_fraction=head.hidden_fraction,
+        masked_fraction=head.masked_fraction,
+        random_fraction=head.random_fraction,
+        seed=config.seed,
+    )
+
+
 def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
     regions = choose_regions(config, genome)
     stream = build_stream(
@@ -76,7 +93,7 @@ def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
         regions.train,
         lengths=config.lengths,
         sampling=config.sampling,
-        batch_size=config.batch_size * config.batches_per_step,
+        batch_size=config.windows_per_step,
         seed=config.seed,
         reverse_fraction=config.reverse_fraction,
     )
@@ -86,6 +103,7 @@ def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
         lengths=config.lengths,
         validation=spread_windows(regions.validation, config.lengths.final, config.validation_bases),
         weigh=None if config.soft_mask_weight == 1 else SoftMaskWeights(genome, config.soft_mask_weight),
+        masking=masking_of(config),
         record={
             "genome_fingerprint": genome.fingerprint,
             "train": [region.region for region in regions.train],
@@ -124,7 +142,7 @@ def _plan_reads(config: PretrainConfig, reads: ReadStore) -> DataPlan:
         reads,
         sides.train,
         lengths,
-        batch_size=config.batch_size * config.batches_per_step,
+        batch_size=config.windows_per_step,
         seed=config.seed,
         reverse_fraction=config.reverse_fraction,
     )
@@ -135,6 +153,7 @@ def _plan_reads(config: PretrainConfig, reads: ReadStore) -> DataPlan:
         lengths=lengths,
         validation=spread_windows(validation, lengths.final, config.validation_bases),
         weigh=contigs.weights if config.quality_weights else None,
+        masking=masking_of(config),
         record={
             "genome_fingerprint": reads.fingerprint,
             "train": [f"{sides.train.size} reads"],

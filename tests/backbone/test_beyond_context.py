@@ -148,8 +148,8 @@ def test_context_of_no_two_tokens_is_refused(length):
 
 def test_truncation_is_planned_by_the_trained_length():
     config = build_model("truncate").with_context_length(1000).config.backbone
-    assert config.pass_size(1, 1000).taps == CONTEXT
-    assert replace(config, trained_length=None).pass_size(1, 1000).taps == 1000
+    assert config.pass_size(1, 1000).mixers[0].taps == CONTEXT
+    assert replace(config, trained_length=None).pass_size(1, 1000).mixers[0].taps == 1000
 
 
 def test_filters_that_stretch_keep_no_prefix():
@@ -172,7 +172,7 @@ def test_every_mode_is_trained_through(no_shape_checks):
         with torch.no_grad():
             step = {name: parameter.grad for name, parameter in model.named_parameters()}
             for name, parameter in twin.named_parameters():
-                parameter -= 1e-6 * step[name]
+                parameter.sub_(step[name], alpha=1e-6)
             lower = twin.head.loss(twin(IDS).logits, IDS)
         expected = -1e-6 * sum(float(gradient.square().sum()) for gradient in step.values())
         assert float(lower - loss.detach()) == pytest.approx(expected, rel=1e-2)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.attention import AttentionConfig
 from hyenadna_kit.backbone.mixers.base import MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.config import known_classes
@@ -27,7 +28,7 @@ CONFIGS = {
     "six taps": HyenaConfig(short_filter_order=6, filter=FILTER),
 }
 # Whoever adds a mixer adds a small one of its kind here: the properties below hold for every mixer.
-MIXERS = {"HyenaConfig": HyenaConfig(order=3, filter=FILTER)}
+MIXERS = {"HyenaConfig": HyenaConfig(order=3, filter=FILTER), "AttentionConfig": AttentionConfig(num_heads=1)}
 
 every_mixer = pytest.mark.parametrize("name", sorted(known_classes(MixerConfig)))
 configs = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())

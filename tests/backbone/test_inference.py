@@ -12,6 +12,7 @@ import hyenadna_kit.backbone.backbone as backbone_module
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
 from hyenadna_kit.backbone.inference import InferencePlan, tiles
+from hyenadna_kit.backbone.mixers.attention import AttentionConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.backbone.suffixes import SuffixPlaces
 from hyenadna_kit.errors import BackendUnavailableError
@@ -24,6 +25,8 @@ MIXERS = {
     "one tap": HyenaConfig(short_filter_order=1, filter=SMALL),
     "truncated": HyenaConfig(filter=replace(SMALL, beyond_context="truncate", shift=0.05)),
     "bidirectional": HyenaConfig(order=3, bidirectional=True, filter=SMALL),
+    "attention": AttentionConfig(num_heads=2),
+    "bidirectional attention": AttentionConfig(num_heads=2, bidirectional=True),
 }
 PLANS = {
     "as planned": None,

@@ -9,6 +9,7 @@ import pytest
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.cli import main
 from hyenadna_kit.model import HyenaDNAConfig
+from hyenadna_kit.planning import _with_pairs
 
 
 @pytest.fixture
@@ -65,6 +66,27 @@ def test_memory_that_score_keeps_to_is_enough_for_plan(folder, capsys):
     limit = f"{int(wanted.removesuffix(' MiB')) + 1}M"
     status, facts, _ = plan(capsys, "model", "--length", "30000", "--max_memory", limit)
     assert (status, facts["activations at most"]) == (0, wanted)
+
+
+def test_a_hybrid_is_planned_by_both_of_its_mixers(folder, capsys):
+    backbone = "d_model: 16, num_layers: 2, context_length: 512, other_mixer: {class_path: AttentionConfig}"
+    (folder / "hybrid.yaml").write_text(f"model:\n  backbone: {{{backbone}, other_layers: [1]}}\n")
+    for words in (["--length", "20000"], ["--length", "4096", "--train"]):
+        plain, hybrid = (plan(capsys, model, *words)[1] for model in ("c.yaml", "hybrid.yaml"))
+        assert plain["activations at most"] != hybrid["activations at most"]
+        assert float(hybrid["time (extrapolated)"].split()[0]) > 0
+
+
+@pytest.mark.parametrize("length", [1, 100, 8192, 100_000])
+def test_time_of_attention_grows_with_the_square_of_the_length(length):
+    found = _with_pairs(lambda tokens: 3e-6 * tokens + 5e-9 * tokens**2, length)
+    assert found == pytest.approx(3e-6 * length + 5e-9 * length**2, rel=1e-9)
+
+
+@pytest.mark.parametrize("half", [0.1, 0.5, 0.9])
+def test_time_of_a_disturbed_measurement_grows_with_the_length_at_least(half):
+    found = _with_pairs({8192: 1.0, 4096: half}.__getitem__, 4 * 8192)
+    assert 4 <= found <= 16
 
 
 def test_gpu_that_is_not_here_is_planned_without_a_time(folder, capsys):

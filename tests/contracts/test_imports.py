@@ -1,6 +1,7 @@
 """Who may import what: the layers, one home for each heavy dependency, and a light package."""
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -32,6 +33,7 @@ HOMES = {
 BANNED_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "misc.py", "common.py"}
 
 
+@functools.cache
 def imported(path):
     """Return the top-level packages that a file imports, wherever in it."""
     names = set()

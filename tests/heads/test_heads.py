@@ -19,6 +19,7 @@ from hyenadna_kit.heads.language_model import (
     next_token_entropy,
     next_token_log_probs,
 )
+from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
 
 BACKBONE = BackboneConfig(
@@ -32,7 +33,11 @@ HEADS = {
     "LanguageModelHeadConfig": [
         (LanguageModelHeadConfig(tied=True), TOKENS, (BATCH, LENGTH, VOCAB)),
         (LanguageModelHeadConfig(tied=False), TOKENS, (BATCH, LENGTH, VOCAB)),
-    ]
+    ],
+    "MaskedLanguageModelHeadConfig": [
+        (MaskedLanguageModelHeadConfig(tied=True), TOKENS, (BATCH, LENGTH, VOCAB)),
+        (MaskedLanguageModelHeadConfig(tied=False), TOKENS, (BATCH, LENGTH, VOCAB)),
+    ],
 }
 CASES = [
     pytest.param(*case, id=f"{name}-{index}") for name in HEADS for index, case in enumerate(HEADS[name])

@@ -602,7 +602,7 @@ def start_worker(bam):
 def tracks(seed):
     draw = np.random.default_rng(seed)
     found = []
-    for _ in range(8):
+    for _ in range(4):
         start = int(draw.integers(0, 99_000))
         interval = Interval("chr1", start, start + int(draw.integers(1, 900)))
         reads = [(read.name, read.sequence) for read in WORKER["bam"].reads(interval)]

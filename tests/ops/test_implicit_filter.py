@@ -190,9 +190,10 @@ def test_strided_arguments_give_the_same(backend):
     tensors, _ = draw(70, dtype=torch.float32)
     strided = [torch.stack([tensor, tensor], -1)[..., 0] for tensor in tensors]
     assert not strided[0].is_contiguous()
-    torch.testing.assert_close(
-        call(strided, backend=backend.name), call(tensors, backend=backend.name), rtol=1e-6, atol=1e-6
-    )
+    found, expected = (call(given, backend=backend.name) for given in (strided, tensors))
+    # Products of strided matrices are summed in another order on some processors.
+    roundings = 16 * torch.finfo(torch.float32).eps * expected.abs().max()
+    torch.testing.assert_close(found, expected, rtol=0, atol=roundings.item())
 
 
 @backends

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 SECONDS = 120  # more than any of these commands takes on a busy machine
 
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # as the console command does, before PyTorch is loaded
+
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["hyenadna_kit.cli", "hyenadna_kit.training.pretrain"])
 

@@ -13,6 +13,7 @@ from hyenadna_kit.backbone.filters import FilterConfig, ImplicitFilter
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.errors import ContigNotFoundError, InputError
 from hyenadna_kit.evaluation.likelihood import base_likelihoods, sum_regions
+from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
 from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.io.regions import parse_regions
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
@@ -118,7 +119,7 @@ def test_validation_that_ends_training_is_not_repeated(train):
 
 def test_finished_run_is_not_trained_again(train, monkeypatch):
     first, rows = train(max_steps=3)
-    monkeypatch.setattr("hyenadna_kit.training.pretrain._fit", None)
+    monkeypatch.setattr("hyenadna_kit.training.pretrain.fit", None)
     second, again = train(max_steps=3)
     assert second == replace(first, was_finished=True)
     assert again == rows
@@ -145,6 +146,18 @@ def test_windows_grow_by_the_step_whatever_a_step_is_made_of(train, monkeypatch)
     train(batch_size=2, accumulate_batches=2, initial_length=16, steps_per_length=2, max_steps=5)
     lengths = [16, 16, 32, 32, 64]
     assert seen == [(step, lengths[step]) for step in range(5) for _ in range(2)]
+
+
+def test_masked_bases_are_learned_from_both_sides(train):
+    both_sides = replace(BACKBONE, mixer=replace(MIXER, bidirectional=True))
+    masked = HyenaDNAConfig(backbone=both_sides, head=MaskedLanguageModelHeadConfig())
+    result, rows = train("masked", model=masked, max_steps=150, validate_every=75, batch_size=16)
+    assert 1.0 < result.validation_bits_per_base < 1.96
+    assert losses(rows)[-1] < losses(rows)[0]
+    model = HyenaDNA.from_pretrained(result.folder)
+    assert model.config == masked
+    # Copying what is read would be no feat: of hidden bases one in ten is read as it is.
+    assert result.validation_bits_per_base > 0.5
 
 
 def test_options_of_stream_and_optimizer_reach_them(train):

@@ -21,6 +21,60 @@ class MixerSize:
     """Most tokens the model is trained on."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MixerMemory:
+    """How much memory a mixer takes in a pass; a mixer that takes more than this gives its own."""
+
+    batch: int
+    """Sequences."""
+    length: int
+    """Tokens of each."""
+    d_model: int
+    """Width of the hidden states."""
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in the residual stream."""
+        return self.batch * self.length * self.d_model
+
+    @property
+    def stream_bytes(self) -> int:
+        """Bytes of the residual stream."""
+        return 4 * self.numbers
+
+    @property
+    def reusable_bytes(self) -> int:
+        """Bytes that a pass without gradients may keep for the next one."""
+        return 0
+
+    @property
+    def most_fft_rows(self) -> int:
+        """Most rows that are worth convolving at a time."""
+        return 1
+
+    def inference_bytes(self, plan: InferencePlan, tile_bytes: int) -> int:  # noqa: ARG002 - runs in one piece
+        """Return the most bytes beside the residual stream in a pass without gradients.
+
+        Args:
+            plan: In what pieces it runs.
+            tile_bytes: What the tiles take that come out of it, which the rest of the block works on.
+        """
+        return max(2 * self.stream_bytes, tile_bytes)
+
+    def training_bytes(self, product_bytes: int) -> int:
+        """Return the bytes that wait for the backward pass.
+
+        Args:
+            product_bytes: Bytes of a number in matrix products.
+        """
+        return 4 * self.numbers * product_bytes
+
+    @property
+    def backward_bytes(self) -> int:
+        """Bytes that the backward pass takes for a while, beside gradients of the residual stream."""
+        return 0
+
+
 class Mixer(nn.Module):
     """Mixes hidden states along the sequence."""
 
@@ -82,7 +136,7 @@ class MixerConfig(ModuleConfig):
 
     @property
     def keeps_prefixes(self) -> bool:
-        """Whether the outputs at the first positions do not depend on what follows, nor on how long it is."""
+        """Whether the first outputs do not depend on what follows, nor on how long it is."""
         return self.causal
 
     @property
@@ -99,6 +153,17 @@ class MixerConfig(ModuleConfig):
     def suffix_context(self) -> int:
         """Fewest positions that must lie before such an end."""
         return 0
+
+    def check_width(self, d_model: int) -> None:
+        """Do nothing where the mixer can be built that wide.
+
+        Raises:
+            ValueError: It cannot.
+        """
+
+    def memory(self, size: MixerSize, *, batch: int, length: int) -> MixerMemory:
+        """Return how much memory a pass over ``batch x length`` tokens takes."""
+        return MixerMemory(batch=batch, length=length, d_model=size.d_model)
 
     def build(self, size: MixerSize) -> Mixer:
         """Return a mixer of the given size."""

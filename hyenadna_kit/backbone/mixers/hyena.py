@@ -26,6 +26,7 @@ from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjecti
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumCache
 from hyenadna_kit.backbone.mixers.hyena_inference import HyenaInference
+from hyenadna_kit.backbone.mixers.hyena_memory import HyenaMemory
 from hyenadna_kit.backbone.mixers.hyena_suffixes import HyenaSuffixes
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.ops.backends import AUTO
@@ -82,6 +83,19 @@ class HyenaConfig(MixerConfig):
     def suffix_context(self) -> int:
         """What the short convolution looks back."""
         return self.short_filter_order - 1
+
+    def memory(self, size: MixerSize, *, batch: int, length: int) -> HyenaMemory:
+        """Return what it takes in a pass."""
+        ends = self.filter.beyond_context == "truncate"
+        return HyenaMemory(
+            batch=batch,
+            length=length,
+            d_model=size.d_model,
+            order=self.order,
+            taps=min(length, size.context_length) if ends else length,
+            filter_width=self.filter.filter_order,
+            directions=2 if self.bidirectional else 1,
+        )
 
     def build(self, size: MixerSize) -> "HyenaMixer":
         """Return the operator."""

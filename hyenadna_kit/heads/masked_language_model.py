@@ -1,0 +1,42 @@
+"""Masked-token prediction: the logits at a position speak of the token that stood there."""
+
+from dataclasses import dataclass
+
+from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.heads.base import HeadConfig
+from hyenadna_kit.heads.token_logits import TokenHead
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskedLanguageModelHeadConfig(HeadConfig):
+    """A linear layer from hidden states to the tokens that were hidden, without bias.
+
+    Source: Devlin et al. 2019, BERT, arXiv:1810.04805, section 3.1.
+    """
+
+    tied: bool = True
+    """Use the embedding's weights."""
+    hidden_fraction: float = 0.15
+    """Share of the bases that are to be predicted."""
+    masked_fraction: float = 0.8
+    """Share of those that are read as [MASK]."""
+    random_fraction: float = 0.1
+    """Share of those that are read as a base drawn at random; the others are read as they are."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_fraction", "masked_fraction", "random_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+        if self.masked_fraction + self.random_fraction > 1:
+            raise ValueError(
+                "masked_fraction and random_fraction must be 1 at most together, "
+                f"got {self.masked_fraction} and {self.random_fraction}"
+            )
+
+    def build(self, backbone: BackboneConfig) -> "MaskedLanguageModelHead":
+        """Return the head."""
+        return MaskedLanguageModelHead(backbone, tied=self.tied)
+
+
+class MaskedLanguageModelHead(TokenHead):
+    """Logits of the tokens themselves."""

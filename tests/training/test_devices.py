@@ -1,0 +1,343 @@
+"""Several processes train as one would, and a run of several goes on exactly whatever happens to them."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from hyenadna_kit.testing import write_toy_genome
+from hyenadna_kit.windows.dataset import WindowTokens, collate_next_token
+from tests.gloo import in_processes
+from tests.training import command, ranks
+
+pytestmark = [pytest.mark.dist, pytest.mark.kill]
+
+STEPS = 12
+CONFIG = f"""
+model:
+  backbone:
+    d_model: 16
+    num_layers: 1
+    context_length: 32
+    embed_dropout: 0.2
+    mixer: {{class_path: HyenaConfig, init_args: {{filter: {{filter_order: 8}}}}}}
+optimizer: {{learning_rate: 5.0e-3, warmup_fraction: 0.2}}
+held_out: [toy3]
+initial_length: 16
+steps_per_length: 5
+batch_size: 2
+accumulate_batches: 2
+max_steps: {STEPS}
+validate_every: 4
+validation_bases: 300
+log_every: 1
+checkpoint_every: 3
+precision: fp32
+"""
+NO_DROPOUT = ("--model.backbone.embed_dropout", "0")
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on():
+    yield
+    command.kill_all()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devices")
+    write_toy_genome(folder / "g.fa", length=10_000)
+    (folder / "c.yaml").write_text(CONFIG)
+    return folder
+
+
+def words(folder, out, *options):
+    named = {"--config": folder / "c.yaml", "--genome": folder / "g.fa", "--out": out}
+    return ["pretrain", *(str(word) for pair in named.items() for word in pair), *options]
+
+
+def rows(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same_run(out, unbroken):
+    assert rows(out) == rows(unbroken)
+    one, other = (load_file(path / "model.safetensors") for path in (out, unbroken))
+    assert one.keys() == other.keys()
+    assert all((one[name] == other[name]).all() for name in one)
+    assert sorted(p.name for p in out.rglob("*")) == sorted(p.name for p in unbroken.rglob("*"))
+
+
+def finish(folder, out, count):
+    finished = ranks.run(words(folder, out), folder, count)
+    assert [each.status for each in finished] == [0] * count, finished
+
+
+@pytest.fixture(scope="module")
+def unbroken(folder):
+    """Return a run of two processes and one of four, as they are asked for."""
+    runs = {}
+
+    def run(count):
+        if count not in runs:
+            runs[count] = folder / f"unbroken{count}"
+            finish(folder, runs[count], count)
+        return runs[count]
+
+    return run
+
+
+def test_two_processes_train_as_one_on_the_same_windows(folder, tmp_path):
+    one = command.run(words(folder, tmp_path / "one", "--batch_size", "4", *NO_DROPOUT), tmp_path)
+    assert one.status == 0, one.err
+    two = ranks.run(words(folder, tmp_path / "two", *NO_DROPOUT), tmp_path, 2)
+    assert [each.status for each in two] == [0, 0], two
+    alone, together = rows(tmp_path / "one"), rows(tmp_path / "two")
+    assert [row["step"] for row in alone] == [row["step"] for row in together]
+    for name in ("bits_per_base", "validation_bits_per_base"):
+        measured = [[row[name] for row in run if name in row] for run in (alone, together)]
+        assert len(measured[0]) == (3 if name.startswith("validation") else STEPS)
+        assert measured[1] == pytest.approx(measured[0], rel=1e-5)
+    weights = [load_file(tmp_path / each / "model.safetensors") for each in ("one", "two")]
+    assert all(np.allclose(weights[0][name], weights[1][name], atol=1e-4) for name in weights[0])
+    # One process speaks.
+    assert two[0].err == one.err
+    assert two[0].out.replace("/two", "/one") == one.out
+    assert two[1][1:] == ("", "")
+
+
+N, BASES = 11, range(7, 11)
+
+
+def uneven_batch():
+    """Return eight windows of which the first have few bases, the third none and the last all."""
+    tokens = np.random.default_rng(0).integers(BASES.start, BASES.stop, size=(8, 25)).astype(np.uint8)
+    for window, known in enumerate((3, 9, 0, 14)):
+        tokens[window, known + 1 :] = N
+    weights = np.random.default_rng(1).random(tokens.shape, dtype=np.float32)
+    return collate_next_token([WindowTokens(*window) for window in zip(tokens, weights, strict=True)])
+
+
+def small_module(kind):
+    from types import SimpleNamespace
+
+    from hyenadna_kit.backbone.backbone import BackboneConfig
+    from hyenadna_kit.model import HyenaDNAConfig
+    from hyenadna_kit.training.optim import OptimizerConfig
+
+    torch.manual_seed(0)
+    backbone = BackboneConfig(d_model=16, num_layers=2, context_length=24, embed_dropout=0.0)
+    module = kind(HyenaDNAConfig(backbone=backbone).build(), OptimizerConfig(), max_steps=10, seed=3)
+    module._trainer = SimpleNamespace(global_step=0)
+    return module
+
+
+def loss_and_gradients(module, batch):
+    loss = module.training_step(batch, 0)
+    loss.backward()
+    return loss.item(), {name: each.grad.double().numpy() for name, each in module.model.named_parameters()}
+
+
+def joint_loss_and_gradients(weighted):
+    """Do the same on the share of this process, and average gradients as DDP does."""
+    from torch import distributed
+
+    from hyenadna_kit.training.module import JointTrainingModule
+
+    rank, count, batch = distributed.get_rank(), distributed.get_world_size(), uneven_batch()
+    share = slice(rank * 8 // count, (rank + 1) * 8 // count)
+    own = type(batch)(*(each[share] for each in batch))
+    module = small_module(JointTrainingModule)
+    loss, gradients = loss_and_gradients(module, own if weighted else own._replace(weights=None))
+    for gradient in gradients.values():
+        distributed.all_reduce(torch.from_numpy(gradient))  # in place
+    return loss, {name: gradient / count for name, gradient in gradients.items()}
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("weighted", [True, False], ids=["weighted", "counted"])
+def test_loss_and_gradients_are_those_of_one_process_however_bases_are_spread(count, weighted):
+    from hyenadna_kit.training.module import TrainingModule
+
+    batch = uneven_batch()
+    loss, gradients = loss_and_gradients(
+        small_module(TrainingModule), batch if weighted else batch._replace(weights=None)
+    )
+    for own_loss, own in in_processes(joint_loss_and_gradients, count, weighted):
+        assert own_loss == pytest.approx(loss, rel=1e-5)
+        for name, gradient in gradients.items():
+            assert np.abs(own[name] - gradient).max() <= 1e-5 * np.abs(gradient).max(), name
+
+
+def diverge(step):
+    """Let the loss of one process be no number."""
+
+    def make(original):
+        def loss_of(self, batch):
+            return original(self, batch) * (float("nan") if self.trainer.global_step == step else 1)
+
+        return loss_of
+
+    from hyenadna_kit.training.module import TrainingModule
+
+    command._replace(TrainingModule, "loss_of", make)
+
+
+def test_loss_that_is_no_number_in_one_process_ends_all_with_one_line(folder, tmp_path):
+    finished = ranks.run(words(folder, tmp_path / "run"), folder, 2, {1: partial(diverge, 2)})
+    assert [each.status for each in finished] == [1, 1]
+    assert finished[0].err.startswith(
+        "hyenadna-kit pretrain: the loss of step 3 is nan: training has diverged"
+    )
+
+
+FAULTS = {
+    "one in a step": (2, {1: partial(command.kill_in_step, 7)}),
+    "the first in a step": (2, {0: partial(command.kill_in_step, 4, batch=1)}),
+    "one in a validation": (2, {1: partial(command.kill_in_validation, 4)}),
+    "the first within a checkpoint": (2, {0: partial(command.kill_within_checkpoint, 2)}),
+    "the first before the model": (2, {0: command.kill_before_model}),
+    "all": (2, dict.fromkeys(range(2), partial(command.kill_in_step, 5))),
+    "one of four": (4, {2: partial(command.kill_in_step, 7)}),
+}
+
+
+@pytest.mark.parametrize(("count", "faults"), FAULTS.values(), ids=FAULTS.keys())
+def test_run_whose_processes_are_killed_goes_on_bit_for_bit(folder, unbroken, tmp_path, count, faults):
+    out = tmp_path / "run"
+    stopped = ranks.run(words(folder, out), folder, count, faults)
+    assert {rank for rank, each in enumerate(stopped) if each.status == -signal.SIGKILL} == set(faults)
+    if 0 not in faults:
+        assert stopped[0].status == 1
+        said = stopped[0].err.splitlines()[-1]
+        assert said == (
+            f"hyenadna-kit pretrain: one of the {count} processes of this run has ended before the others; "
+            "the same command continues the run"
+        )
+    finish(folder, out, count)
+    assert_same_run(out, unbroken(count))
+
+
+TERMINATED = {
+    "in a step": (partial(command.signal_in_step, signal.SIGTERM, 4, batch=1), 5),
+    "in a validation": (partial(command.signal_in_validation, signal.SIGTERM, 8), 8),
+}
+
+
+@pytest.mark.parametrize(("fault", "step"), TERMINATED.values(), ids=TERMINATED.keys())
+@pytest.mark.parametrize("which", [(0,), (1,), (0, 1)], ids=["the first", "another", "both"])
+def test_terminated_processes_all_end_with_143_and_go_on(folder, unbroken, tmp_path, fault, step, which):
+    out = tmp_path / "run"
+    stopped = ranks.run(words(folder, out), folder, 2, dict.fromkeys(which, fault))
+    assert [each.status for each in stopped] == [143, 143], stopped
+    assert stopped[0].err.splitlines()[-1] == f"stopped after step {step}: the same command continues the run"
+    finish(folder, out, 2)
+    assert_same_run(out, unbroken(2))
+
+
+def console(*words, **options):
+    program = Path(sys.executable).parent / words[0]
+    return subprocess.Popen(
+        [program, *words[1:]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def test_console_command_starts_its_processes_itself(folder, unbroken, tmp_path):
+    out = tmp_path / "run"
+    with console("hyenadna-kit", *words(folder, out, "--devices", "2")) as run:
+        _, said = run.communicate(timeout=command.SECONDS)
+    assert run.returncode == 0, said
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["step 4", "step 8", "step 12"]
+    assert_same_run(out, unbroken(2))
+
+
+def test_torchrun_starts_the_console_command(folder, unbroken, tmp_path):
+    out, program = tmp_path / "run", Path(sys.executable).parent / "hyenadna-kit"
+    torchrun = ("torchrun", "--standalone", "--nproc-per-node", "2", program)
+    with console(*torchrun, *words(folder, out), env=os.environ | {"OMP_NUM_THREADS": "1"}) as run:
+        _, said = run.communicate(timeout=command.SECONDS)
+    assert run.returncode == 0, said
+    assert_same_run(out, unbroken(2))
+
+
+def children(process):
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def is_running(pid):
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds child processes in /proc")
+@pytest.mark.parametrize("victim", ["first", "other"])
+def test_processes_end_with_the_one_that_is_killed(folder, tmp_path, victim):
+    out = tmp_path / "run"
+    with console("hyenadna-kit", *words(folder, out, "--devices", "2", "--max_steps", "100000")) as run:
+        while not (out / "metrics.jsonl").exists():
+            assert run.poll() is None
+            time.sleep(0.05)
+        (other,) = children(run)
+        os.kill(run.pid if victim == "first" else other, signal.SIGKILL)
+        said = run.communicate(timeout=command.SECONDS)[1]
+        assert run.returncode == (-signal.SIGKILL if victim == "first" else 1), said
+    deadline = time.monotonic() + command.SECONDS
+    while is_running(other):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+MISUSE = {
+    "number of processes": (("--devices", "3"), "--devices 3 differs from the 2 that torchrun started"),
+    "held-out contig": (("--held_out", "chr9"), "contig 'chr9' is not in"),
+    "another run": (("--seed", "1"), "holds a run with seed=0, not 1"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), MISUSE.values(), ids=MISUSE.keys())
+def test_misuse_is_one_line_of_one_process(folder, unbroken, tmp_path, options, message):
+    out = unbroken(2) if options[0] == "--seed" else tmp_path / "run"
+    first, other = ranks.run(words(folder, out, *options), folder, 2)
+    assert (first.status, first.out) == (1, "")
+    assert first.err.startswith("hyenadna-kit pretrain: ")
+    assert message in first.err
+    assert first.err.count("\n") == 1
+    assert other == (1, "", "")
+
+
+def test_run_of_two_processes_is_not_continued_by_one(folder, unbroken, tmp_path):
+    refused = command.run(words(folder, unbroken(2)), tmp_path)
+    assert refused.status == 1
+    assert "holds a run with devices=2, not None; choose another --out" in refused.err
+
+
+def test_finished_run_is_found_by_all(folder, unbroken):
+    first, other = ranks.run(words(folder, unbroken(2)), folder, 2)
+    assert first.err == f"{unbroken(2)} is a finished run: nothing was trained\n"
+    assert other == (0, "", "")
+
+
+@pytest.mark.slow
+def test_run_that_is_killed_at_random_again_and_again_is_the_unbroken_one(folder, unbroken, tmp_path):
+    out, draw = tmp_path / "run", random.Random(0)
+    for _ in range(int(os.environ.get("HYENADNA_KIT_KILLS", "6"))):
+        started = ranks.start(words(folder, out), folder, 2)
+        time.sleep(draw.uniform(0.5, 4))
+        for running in draw.choice((started, started[:1], started[1:])):
+            running.process.kill()
+            running.wait()
+        for running in started:  # what waits for one that never came is ended by its launcher
+            running.process.join(10)
+            running.process.kill()
+    finish(folder, out, 2)
+    assert_same_run(out, unbroken(2))
