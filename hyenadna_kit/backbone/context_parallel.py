@@ -59,8 +59,9 @@ def check_context_parallel(config: BackboneConfig, count: int, lengths: Iterable
 
 
 def spread_context(backbone: Backbone, shards: Shards) -> None:
-    """Let a backbone take shards of sequences from now on; :func:`check_context_parallel` has passed.
+    """Let a backbone take shards of sequences from now on, once they are known to fit.
 
+    See :func:`check_context_parallel`.
     Its parameters, and their names, stay what they are. Shards are spread to save memory: on a CPU this
     process gives back from now on what it frees.
     """

@@ -221,9 +221,9 @@ def _complaint(report: "ScoringReport", options: ScoreOptions) -> str:
         "REF_MISMATCH": f"is {options.genome} its reference?",
     }
     return (
-        f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, more "
-        f"than --max_unscored {options.max_unscored:g}, {report.reasons[leading]:,} of them {leading}; all "
-        f"records are in {options.out}; {hints.get(leading, 'HK_STATUS gives the reasons')}"
+        f"hyenadna-kit score: {report.unscored_fraction:.1%} of the ALTs in {options.vcf} have no score, "
+        f"more than --max_unscored {options.max_unscored:g}, {report.reasons[leading]:,} of them {leading}; "
+        f"all records are in {options.out}; {hints.get(leading, 'HK_STATUS gives the reasons')}"
     )
 
 

@@ -67,7 +67,7 @@ def channels_of_sequence(
 def sequence_of_channels(
     signal: Float[Tensor, "batch own_channels whole_length"], shards: Shards
 ) -> Float[Tensor, "batch channels length"]:
-    """Return the shard of the sequence of this process: what :func:`channels_of_sequence` undoes."""
+    """Return the shard of the sequence of this process, undoing ``channels_of_sequence``."""
     pieces = signal.unflatten(2, (shards.count, -1)).permute(2, 0, 1, 3)
     received: Tensor = _Exchange.apply(pieces, shards)
     return received.transpose(0, 1).flatten(1, 2)

@@ -131,7 +131,7 @@ def test_null_of_the_reference_says_nothing_of_a_haplotype(folder, capsys):
 def test_null_that_is_not_there_is_told_by_its_option(folder, capsys):
     for path in ("none.npz", str(folder.path)):
         assert folder.run(folder.write(SNVS), "--calibration", path) == 1
-        assert f"--calibration {path} is no file; make one with calibrate" in capsys.readouterr().err
+        assert f"--calibration {path} is no file; make one with" in capsys.readouterr().err
 
 
 def test_stopped_run_goes_on_with_the_same_calibration_alone(folder, capsys):

@@ -263,7 +263,7 @@ def test_same_command_after_a_kill_gives_the_same_bytes(inputs, tmp_path, is_vic
         (["--out", "-"], "score-batch reads and writes files"),
         (["--out", "out.txt"], "output out.txt must end in .vcf, .vcf.gz, .bcf"),
         (["--annotation", "none.gff"], "--annotation none.gff is no file; check the path"),
-        (["--calibration", "none.npz"], "--calibration none.npz is no file; check the path"),
+        (["--calibration", "none.npz"], "--calibration none.npz is no file; make one with"),
         (["--background", "none.vcf"], "--background none.vcf is no file; check the path"),
         (
             ["--lookup", "snvs.tsv.gz"],
