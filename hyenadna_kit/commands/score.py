@@ -146,7 +146,7 @@ def _refuse_beside_lookup(options: ScoreOptions) -> None:
 
 
 def refuse_calibrated_background(options: ScoreOptions) -> None:
-    """Refuse to compare scores on a haplotype with null variants of the reference, or with no file.
+    """Refuse null variants of the reference for scores on a haplotype, and a file that is none.
 
     Raises:
         InputError: Both are asked for, or the calibration is no file.

@@ -64,7 +64,7 @@ def score_file(
 
 
 def score_by(scores: ScoreSource, variants: str | Path, out: str | Path) -> ScoringReport:
-    """Give every ALT of ``variants`` its scores, wherever they come from; see :func:`score_file`."""
+    """Give every ALT its scores, wherever they come from; see :func:`score_file`."""
     name = str(out)
     if name != STDIO and not name.endswith(_SUFFIXES):
         raise InputError(
