@@ -138,8 +138,9 @@ class VcfHeader:
         return replace(self, lines=tuple(lines), info_ids=known).with_lines(missing.values())
 
     def without_earlier_run(self, ids: Collection[str]) -> "VcfHeader":
-        """Return the header without provenance lines and, in text, without the declarations of some INFO.
+        """Return the header without what an earlier run of ours said in it.
 
+        In text its provenance lines and the declarations of some INFO fields go.
         BCF numbers its fields by these lines: there a declaration stays, of a field that no record has.
         """
         lines: list[bytes] = []

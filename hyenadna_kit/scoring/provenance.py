@@ -23,7 +23,9 @@ def provenance_lines(
     *,
     engine: str | None = None,
 ) -> list[str]:
-    """Return the lines; call it where scores are computed, as the number format is that of the moment.
+    """Return the lines, with the number format of the moment.
+
+    Call it where scores are computed.
 
     Args:
         model: What scores.

@@ -46,7 +46,7 @@ class Prepared:
 
 
 class Meeting:
-    """All processes of one run, which may be this one alone; a context, to be left when the run ends."""
+    """All processes of one run, which may be this one alone; a context of the whole run."""
 
     def __init__(self, processes: Processes) -> None:
         self.processes = processes
@@ -105,7 +105,7 @@ class Meeting:
 
     @contextmanager
     def connected(self, device: torch.device, command: str, options: dict[str, Any]) -> Iterator[None]:
-        """Connect all processes while the block runs; start those that neither torchrun nor srun did.
+        """Connect all processes while the block runs, and start those that nobody else did.
 
         Args:
             device: Kind of device that they compute on.
