@@ -54,7 +54,7 @@ def main(options: argparse.Namespace) -> None:
     print(table(rows))
     record(
         options.name,
-        "python benchmarks/context_parallel.py " + " ".join(sys.argv[1:]),
+        " ".join(["python", "benchmarks/context_parallel.py", *sys.argv[1:]]),
         {
             "length": options.length,
             "d_model": options.d_model,

@@ -1,5 +1,10 @@
 """How much main memory may be taken, on machines that are laid out as files."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from hyenadna_kit import main_memory
@@ -62,3 +67,34 @@ def test_group_of_the_process_bounds_it(system, limit, taken, stat, room):
 def test_group_that_is_not_visible_bounds_nothing(system):
     system(meminfo=MACHINE, cgroup="0::/elsewhere\n")
     assert main_memory.available_main_memory() == 1000 * 1024
+
+
+PIECES_BETWEEN_SMALL_ONES = """
+import sys
+from pathlib import Path
+from hyenadna_kit.main_memory import give_back_freed_memory
+
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+
+if sys.argv[1] == "give back":
+    give_back_freed_memory()
+del bytearray(8 << 20)[:]  # what is freed first is what the allocator takes for usual
+before = resident()
+held = [(bytearray(b"x") * (8 << 20), bytearray(b"y") * 5000) for _ in range(20)]
+peak = resident()
+held = [small for _, small in held]
+print((resident() - before) / (peak - before))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_large_pieces_that_are_freed_go_back_to_the_system():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    script = [sys.executable, "-c", PIECES_BETWEEN_SMALL_ONES]
+    kept, given_back = (
+        float(subprocess.run([*script, mode], env=environment, capture_output=True, text=True).stdout)
+        for mode in ("keep", "give back")
+    )
+    assert given_back < 0.05 < kept

@@ -19,18 +19,23 @@ from hyenadna_kit.windows.stream import CounterSampler
 class PretrainingData(LightningDataModule):
     """Training windows without end, from the step on at which the run stands."""
 
-    def __init__(self, plan: DataPlan, *, batch_size: int, num_workers: int = 0) -> None:
+    def __init__(
+        self, plan: DataPlan, *, batch_size: int, num_workers: int = 0, context_parallel: int = 1
+    ) -> None:
         """Take the data.
 
         Args:
             plan: What is read.
             batch_size: Windows that one process takes at a time.
             num_workers: Processes that read beside the training process.
+            context_parallel: Processes, one after the other, that share a window: each reads all of it and
+                takes its part of the tokens.
         """
         super().__init__()
         self.plan = plan
         self.batch_size = batch_size
         self.num_workers = num_workers
+        self.context_parallel = context_parallel
         self.first_step = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -45,13 +50,14 @@ class PretrainingData(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of this process."""
         assert self.trainer is not None
+        rank, num_ranks = self._rank_of_windows
         sampler = CounterSampler(
             batch_size=self.batch_size,
             lengths=self.plan.lengths,
             num_batches=self.trainer.accumulate_grad_batches,
             first_step=self.first_step,
-            rank=self.trainer.global_rank,
-            num_ranks=self.trainer.world_size,
+            rank=rank,
+            num_ranks=num_ranks,
         )
         plan = self.plan
         dataset: Dataset[Any] = WindowDataset(plan.source, plan.stream, plan.weigh)
@@ -68,13 +74,31 @@ class PretrainingData(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation batches of this process."""
-        assert self.trainer is not None
-        mine = share_windows(self.plan.validation, self.trainer.global_rank, self.trainer.world_size)
+        mine = share_windows(self.plan.validation, *self._rank_of_windows)
         source, masking = self.plan.source, self.plan.masking
         tiles: Dataset[Batch] = TiledBatches(source, mine, batch_size=self.batch_size)
         if masking is not None:
             tiles = MaskedTiles(source, mine, masking, batch_size=self.batch_size)
         return DataLoader(tiles, batch_size=None)
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Return the tokens of each window that this process takes."""
+        del dataloader_idx
+        assert self.trainer is not None
+        parts, part = self.context_parallel, self.trainer.global_rank % self.context_parallel
+        input_ids, labels, weights = (
+            None if each is None else each.chunk(parts, dim=1)[part] for each in batch
+        )
+        assert input_ids is not None
+        assert labels is not None
+        return Batch(input_ids, labels, weights)
+
+    @property
+    def _rank_of_windows(self) -> tuple[int, int]:
+        """The number of this process among those that take other windows, and how many they are."""
+        assert self.trainer is not None
+        parts = self.context_parallel
+        return self.trainer.global_rank // parts, self.trainer.world_size // parts
 
 
 def share_windows(windows: Sequence[TiledWindow], rank: int, num_ranks: int) -> list[TiledWindow]:

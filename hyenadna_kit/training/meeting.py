@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -63,8 +63,9 @@ class Meeting:
         if self._store is None or self._starts_others or not self.processes.is_first:
             return
         deadline = time.monotonic() + _HEARING
-        while self._store.add(_NUM_HEARD, 0) < self.processes.count - 1 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        with suppress(distributed.DistError):
+            while self._store.add(_NUM_HEARD, 0) < self.processes.count - 1 and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     @property
     def _starts_others(self) -> bool:
@@ -122,6 +123,8 @@ class Meeting:
         if self._starts_others:
             others = siblings(command, options, self.processes, self._port)
         with others, self.lost_others_are_told():
+            if device.type == "cuda":
+                torch.cuda.set_device(self.processes.local_rank)
             distributed.init_process_group(
                 "nccl" if device.type == "cuda" else "gloo",
                 store=PrefixStore("training", self._store),

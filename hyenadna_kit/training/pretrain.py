@@ -19,6 +19,7 @@ from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.pretrain_data import DataPlan, plan_data
 from hyenadna_kit.training.processes import Processes, find_processes
 from hyenadna_kit.training.run_folder import RunFolder
+from hyenadna_kit.training.spread import check_spread, spread_windows
 from hyenadna_kit.training.start import Start, prepare_start
 from hyenadna_kit.training.trainer import build_trainer, fit
 
@@ -82,8 +83,10 @@ def _prepare(
     """Begin the run in its folder, or find that it is finished; ``held`` keeps others out of it."""
     folder.refuse_foreign()
     start = prepare_start(config)
+    check_spread(start.config, processes)
     held.enter_context(_alone_in(folder))
     plan = plan_data(start.config, folder)
+    check_spread(start.config, processes, lengths=plan.lengths.all)
     folder.start(to_mapping(start.config), plan.record | start.record)
     bits = folder.validation_at(config.max_steps)
     if bits is not None and folder.has_model():
@@ -103,7 +106,8 @@ def _check_memory(config: PretrainConfig, processes: Processes) -> bool:
     device = pick_device("auto")
     # The processes of a machine share its memory, unless each has that of a GPU.
     sharing = processes.per_node if device.type == "cpu" else 1
-    size = config.model.backbone.pass_size(config.batch_size * sharing, config.lengths.final)
+    length = config.lengths.final // config.context_parallel
+    size = config.model.backbone.pass_size(config.batch_size * sharing, length)
     recompute = recomputes(config.recompute, size, device, config.precision)
     check_training(config.model, size, device, config.precision, recompute=recompute)
     return recompute
@@ -117,9 +121,15 @@ def _train(
     seed_everything(config.seed, verbose=False)
     model = start.fresh_model()
     model.backbone.recompute_activations(enabled=prepared.recompute)
+    spread_windows(model, config, processes)
     kind = TrainingModule if processes.count == 1 else JointTrainingModule
     module = kind(model, config.optimizer, max_steps=config.max_steps, seed=config.seed)
-    data = PretrainingData(plan, batch_size=config.batch_size, num_workers=config.num_workers)
+    data = PretrainingData(
+        plan,
+        batch_size=config.batch_size,
+        num_workers=config.num_workers,
+        context_parallel=config.context_parallel,
+    )
     trainer = build_trainer(config, folder, processes)
     fit(trainer, module, data, folder, goes_on=prepared.goes_on)
     if processes.is_first:

@@ -20,6 +20,7 @@ _LEAST = {
     "checkpoint_every": 1,
     "validation_bases": 1,
     "num_workers": 0,
+    "context_parallel": 1,
 }
 
 
@@ -86,6 +87,9 @@ class PretrainConfig:
     those that torchrun or srun started, else 1. A step has the batches of all of them."""
     num_nodes: int | None = None
     """Nodes; null takes those on which torchrun or srun started processes."""
+    context_parallel: int = 1
+    """Processes over which each window is spread, a part of its tokens each, to save memory. They count as
+    one in the size of a step. They must divide d_model, every window length and all processes."""
     num_workers: int = 0
     """Processes that read windows beside the training process."""
     seed: int = 0
@@ -144,7 +148,8 @@ class PretrainConfig:
     @property
     def windows_per_step(self) -> int:
         """Windows of a step in all processes, once they have their last length."""
-        return self.batch_size * self.batches_per_step * (self.devices or 1) * (self.num_nodes or 1)
+        processes = (self.devices or 1) * (self.num_nodes or 1)
+        return self.batch_size * self.batches_per_step * (processes // self.context_parallel)
 
     @property
     def _tokens_of_batch(self) -> int:

@@ -1,6 +1,11 @@
 """A sequence over several processes gives what one process gives: logits, loss and every gradient."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +24,7 @@ from hyenadna_kit.backbone.mixers.attention import AttentionConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
-from hyenadna_kit.ops.shards import Shards, channels_of_sequence, sequence_of_channels, tail_before
+from hyenadna_kit.ops.shards import Shards
 from tests.gloo import in_processes
 
 pytestmark = pytest.mark.dist
@@ -177,33 +182,6 @@ def test_states_without_gradients_and_under_a_mask_are_those_of_one_process(bflo
         assert (found - whole)[kept].abs().max() <= tolerance * whole[kept].abs().max()
 
 
-def exchanges(dtype):
-    """Return what the exchanges make of numbered elements, and their gradients."""
-    shards = Shards(distributed.group.WORLD)
-    whole = torch.arange(2 * 6 * 12, dtype=dtype).view(2, 6, 12).requires_grad_()
-    own = whole.chunk(3, dim=2)[shards.rank]
-    channels, tail = channels_of_sequence(own, shards), tail_before(own, 2, shards)
-    back = sequence_of_channels(channels, shards)
-    # Each process weighs what it got by its own number: the gradient says who got what.
-    ((channels.sum() + 10 * tail.sum()) * (shards.rank + 1)).backward()
-    return [each.detach().double().numpy() for each in (channels, tail, back, whole.grad)]
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_exchanges_send_every_element_where_it_belongs_and_gradients_back(dtype):
-    whole = torch.arange(2 * 6 * 12, dtype=dtype).view(2, 6, 12).double().numpy()
-    for rank, (channels, tail, back, gradient) in enumerate(in_processes(exchanges, 3, dtype)):
-        first, last = 4 * rank, 4 * rank + 4
-        assert (channels == whole[:, 2 * rank : 2 * rank + 2]).all()
-        assert (tail == (whole[..., first - 2 : first] if rank else 0)).all()
-        assert (back == whole[..., first:last]).all()
-        expected = np.zeros_like(whole)
-        expected[..., first:last] = np.repeat([1, 2, 3], 2)[None, :, None]  # channels 2 r to 2 r + 1 are r's
-        if rank < 2:
-            expected[..., last - 2 : last] += 10 * (rank + 2)
-        assert (gradient == expected).all()
-
-
 HYBRID = replace(BACKBONE, other_mixer=AttentionConfig(num_heads=2), other_layers=(1,))
 REFUSED = {
     "a hybrid": (HYBRID, 2, [48], "layer 1 is AttentionConfig"),
@@ -229,3 +207,36 @@ def test_what_can_be_spread_is_not_refused():
     check_context_parallel(BACKBONE, 8, [16, 48])
     check_context_parallel(with_mixer(short_filter_order=1), 8, [8])
     check_context_parallel(HYBRID, 1, [5])
+
+
+def measured(folder, *options):
+    """Return what the benchmark writes down, by the number of processes."""
+    root = Path(__file__).parents[2]
+    script = [sys.executable, root / "benchmarks/context_parallel.py", "--out", folder, *options]
+    done = subprocess.run(script, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.json")
+    return {case["processes"]: case for case in json.loads(path.read_text())["figures"]["cases"]}
+
+
+def assert_less_than_60_percent(cases):
+    one, two = cases[1], cases[2]
+    assert two["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    assert two["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-5)
+    assert two["peak_above_idle_gib"] <= 0.6 * one["peak_above_idle_gib"]
+
+
+# Two real processes, and the memory that they hold on a CPU.
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads peaks in /proc")
+
+
+@needs_proc
+def test_each_of_two_processes_takes_at_most_60_percent_of_the_memory_of_one(tmp_path):
+    some = ("--length", "65536", "--d_model", "64", "--processes", "1,2", "--recompute")
+    assert_less_than_60_percent(measured(tmp_path, *some))
+
+
+@needs_proc
+@pytest.mark.slow
+def test_so_does_a_step_of_131072_tokens_that_keeps_activations(tmp_path):
+    assert_less_than_60_percent(measured(tmp_path, "--d_model", "64", "--processes", "1,2"))

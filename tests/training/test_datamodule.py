@@ -96,3 +96,16 @@ def test_ranks_divide_the_validation(genome):
     parts = [row for batches in ranks for batch in batches for row in batch.labels if row.max() >= 0]
     assert sorted(row.tolist() for row in parts) == sorted(row.tolist() for b in whole for row in b.labels)
     assert sum(int((batch.labels != IGNORED_LABEL).sum()) for batch in whole) == 500
+
+
+def test_processes_that_share_windows_hold_their_parts_in_order(genome):
+    whole = batches(data(genome, rank=0, num_ranks=2), 3)
+    for first in (0, 2):
+        windows = batches(data(genome, rank=first // 2, num_ranks=2), 3)
+        pair = [data(genome, rank=rank, num_ranks=4, context_parallel=2) for rank in (first, first + 1)]
+        for number, batch in enumerate(windows):
+            parts = [module.on_before_batch_transfer(batches(module, 3)[number], 0) for module in pair]
+            assert [part.input_ids.shape[1] for part in parts] == [batch.input_ids.shape[1] // 2] * 2
+            assert torch.equal(torch.cat([part.input_ids for part in parts], dim=1), batch.input_ids)
+            assert torch.equal(torch.cat([part.labels for part in parts], dim=1), batch.labels)
+    assert not torch.equal(whole[0].input_ids, windows[0].input_ids)

@@ -9,6 +9,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from safetensors.numpy import load_file
 from hyenadna_kit.testing import write_toy_genome
 from hyenadna_kit.windows.dataset import WindowTokens, collate_next_token
 from tests.gloo import in_processes
+from tests.pipelines.one_node_slurm import missing_programs, one_node_slurm
 from tests.training import command, ranks
 
 pytestmark = [pytest.mark.dist, pytest.mark.kill]
@@ -97,23 +99,49 @@ def unbroken(folder):
     return run
 
 
-def test_two_processes_train_as_one_on_the_same_windows(folder, tmp_path):
-    one = command.run(words(folder, tmp_path / "one", "--batch_size", "4", *NO_DROPOUT), tmp_path)
-    assert one.status == 0, one.err
-    two = ranks.run(words(folder, tmp_path / "two", *NO_DROPOUT), tmp_path, 2)
-    assert [each.status for each in two] == [0, 0], two
-    alone, together = rows(tmp_path / "one"), rows(tmp_path / "two")
+class One(NamedTuple):
+    """A run of one process, of batches as large as those of all processes elsewhere."""
+
+    folder: Path
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def one(folder):
+    out = folder / "one"
+    finished = command.run(words(folder, out, "--batch_size", "4", *NO_DROPOUT), folder)
+    assert finished.status == 0, finished.err
+    return One(out, finished.out, finished.err)
+
+
+def assert_close(out, one):
+    alone, together = rows(one), rows(out)
     assert [row["step"] for row in alone] == [row["step"] for row in together]
     for name in ("bits_per_base", "validation_bits_per_base"):
         measured = [[row[name] for row in run if name in row] for run in (alone, together)]
         assert len(measured[0]) == (3 if name.startswith("validation") else STEPS)
         assert measured[1] == pytest.approx(measured[0], rel=1e-5)
-    weights = [load_file(tmp_path / each / "model.safetensors") for each in ("one", "two")]
+    weights = [load_file(each / "model.safetensors") for each in (one, out)]
+    assert weights[0].keys() == weights[1].keys()
     assert all(np.allclose(weights[0][name], weights[1][name], atol=1e-4) for name in weights[0])
-    # One process speaks.
-    assert two[0].err == one.err
-    assert two[0].out.replace("/two", "/one") == one.out
-    assert two[1][1:] == ("", "")
+
+
+def test_two_processes_train_as_one_on_the_same_windows(folder, one, tmp_path):
+    first, other = ranks.run(words(folder, tmp_path / "one", *NO_DROPOUT), tmp_path, 2)
+    assert (first.status, other) == (0, (0, "", "")), first  # one process speaks
+    assert first.err == one.err
+    assert first.out == one.out.replace(str(one.folder), str(tmp_path / "one"))
+    assert_close(tmp_path / "one", one.folder)
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(2, 4), (4, 2)], ids=["two", "two pairs"])
+def test_windows_spread_over_two_processes_train_as_in_one(folder, one, tmp_path, count, batch_size):
+    options = ("--batch_size", str(batch_size), "--context_parallel", "2", *NO_DROPOUT)
+    finished = ranks.run(words(folder, tmp_path / "run", *options), tmp_path, count)
+    assert [each.status for each in finished] == [0] * count, finished
+    assert finished[0].err == one.err
+    assert_close(tmp_path / "run", one.folder)
 
 
 N, BASES = 11, range(7, 11)
@@ -201,6 +229,7 @@ def test_loss_that_is_no_number_in_one_process_ends_all_with_one_line(folder, tm
     )
 
 
+SPREAD = ("--context_parallel", "2")
 FAULTS = {
     "one in a step": (2, {1: partial(command.kill_in_step, 7)}),
     "the first in a step": (2, {0: partial(command.kill_in_step, 4, batch=1)}),
@@ -228,15 +257,17 @@ def test_run_whose_processes_are_killed_goes_on_bit_for_bit(folder, unbroken, tm
     assert_same_run(out, unbroken(count))
 
 
+IN_STEP = (partial(command.signal_in_step, signal.SIGTERM, 4, batch=1), 5)
+IN_VALIDATION = (partial(command.signal_in_validation, signal.SIGTERM, 8), 8)
 TERMINATED = {
-    "in a step": (partial(command.signal_in_step, signal.SIGTERM, 4, batch=1), 5),
-    "in a validation": (partial(command.signal_in_validation, signal.SIGTERM, 8), 8),
+    "the first in a validation": ((0,), *IN_VALIDATION),
+    "another in a step": ((1,), *IN_STEP),
+    "both in a step": ((0, 1), *IN_STEP),
 }
 
 
-@pytest.mark.parametrize(("fault", "step"), TERMINATED.values(), ids=TERMINATED.keys())
-@pytest.mark.parametrize("which", [(0,), (1,), (0, 1)], ids=["the first", "another", "both"])
-def test_terminated_processes_all_end_with_143_and_go_on(folder, unbroken, tmp_path, fault, step, which):
+@pytest.mark.parametrize(("which", "fault", "step"), TERMINATED.values(), ids=TERMINATED.keys())
+def test_terminated_processes_all_end_with_143_and_go_on(folder, unbroken, tmp_path, which, fault, step):
     out = tmp_path / "run"
     stopped = ranks.run(words(folder, out), folder, 2, dict.fromkeys(which, fault))
     assert [each.status for each in stopped] == [143, 143], stopped
@@ -270,6 +301,21 @@ def test_torchrun_starts_the_console_command(folder, unbroken, tmp_path):
     assert_same_run(out, unbroken(2))
 
 
+@pytest.mark.slow
+def test_srun_starts_the_console_command(folder, unbroken, tmp_path):
+    if missing_programs():
+        pytest.skip(f"not installed: {', '.join(missing_programs())}")
+    out, program = tmp_path / "run", Path(sys.executable).parent / "hyenadna-kit"
+    cluster = tmp_path / "cluster"
+    cluster.mkdir()
+    with one_node_slurm(cluster) as environment:
+        variables = os.environ | environment | {"OMP_NUM_THREADS": "1"}
+        srun = ["srun", "--ntasks-per-node=2", program, *words(folder, out)]
+        done = subprocess.run(srun, env=variables, capture_output=True, text=True, timeout=command.SECONDS)
+    assert done.returncode == 0, done.stderr
+    assert_same_run(out, unbroken(2))
+
+
 def children(process):
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
@@ -280,27 +326,39 @@ def is_running(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds child processes in /proc")
-@pytest.mark.parametrize("victim", ["first", "other"])
-def test_processes_end_with_the_one_that_is_killed(folder, tmp_path, victim):
+def test_processes_that_the_first_started_end_with_it(folder, tmp_path):
     out = tmp_path / "run"
     with console("hyenadna-kit", *words(folder, out, "--devices", "2", "--max_steps", "100000")) as run:
         while not (out / "metrics.jsonl").exists():
             assert run.poll() is None
             time.sleep(0.05)
         (other,) = children(run)
-        os.kill(run.pid if victim == "first" else other, signal.SIGKILL)
-        said = run.communicate(timeout=command.SECONDS)[1]
-        assert run.returncode == (-signal.SIGKILL if victim == "first" else 1), said
+        run.kill()
     deadline = time.monotonic() + command.SECONDS
     while is_running(other):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
+def test_killed_run_with_spread_windows_goes_on_bit_for_bit(folder, tmp_path):
+    outs = tmp_path / "unbroken", tmp_path / "run"
+    for out, faults in ((outs[0], {}), (outs[1], {1: partial(command.kill_in_step, 7)}), (outs[1], {})):
+        stopped = ranks.run(words(folder, out, *SPREAD), folder, 2, faults)
+        assert (stopped[0].status == 0) == (not faults), stopped
+    assert_same_run(outs[1], outs[0])
+
+
 MISUSE = {
     "number of processes": (("--devices", "3"), "--devices 3 differs from the 2 that torchrun started"),
     "held-out contig": (("--held_out", "chr9"), "contig 'chr9' is not in"),
     "another run": (("--seed", "1"), "holds a run with seed=0, not 1"),
+    "channels": ((*SPREAD, "--model.backbone.d_model", "15"), "context_parallel must divide d_model=15"),
+    "length": ((*SPREAD, "--length", "31"), "context_parallel must divide every window length"),
+    "too many": (("--context_parallel", "4"), "must divide the processes of the run, got 4 for 2"),
+    "a hybrid": (
+        (*SPREAD, "--model.backbone.other_mixer", "AttentionConfig", "--model.backbone.other_layers", "0"),
+        "in Hyena layers alone, and layer 0 is AttentionConfig",
+    ),
 }
 
 
@@ -330,7 +388,7 @@ def test_finished_run_is_found_by_all(folder, unbroken):
 @pytest.mark.slow
 def test_run_that_is_killed_at_random_again_and_again_is_the_unbroken_one(folder, unbroken, tmp_path):
     out, draw = tmp_path / "run", random.Random(0)
-    for _ in range(int(os.environ.get("HYENADNA_KIT_KILLS", "6"))):
+    for _ in range(int(os.environ.get("HYENADNA_KIT_KILLS", "3"))):
         started = ranks.start(words(folder, out), folder, 2)
         time.sleep(draw.uniform(0.5, 4))
         for running in draw.choice((started, started[:1], started[1:])):
