@@ -1,7 +1,7 @@
 """``hyenadna-kit score``: a VCF in, the same VCF with scores out."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from hyenadna_kit.commands.scorer_options import ScorerOptions, load_scorer
 
 if TYPE_CHECKING:
+    from hyenadna_kit.commands.progress import OnProgress
     from hyenadna_kit.io.genome import Genome
     from hyenadna_kit.scoring.score_records import ScoringReport, ScoringRun
     from hyenadna_kit.scoring.scorer import VariantScorer
@@ -83,10 +84,8 @@ def run(options: ScoreOptions) -> int:
     refuse_calibrated_background(options)
     if options.lookup is None and options.dry_run:
         return _tell(options)
-    with show_progress("records") as on_progress:
-        total = _count(options)
-        with _scores(options, lambda done: on_progress(done, total)) as scores:
-            report = score_by(scores, options.vcf, options.out)
+    with show_progress("records") as on_progress, _scores(options, on_progress) as scores:
+        report = score_by(scores, options.vcf, options.out)
     print(_summary(report, options.out), file=sys.stderr)
     if report.unscored_fraction <= options.max_unscored:
         return 0
@@ -95,7 +94,7 @@ def run(options: ScoreOptions) -> int:
 
 
 @contextmanager
-def _scores(options: ScoreOptions, on_progress: Callable[[int], None]) -> Iterator["ScoreSource"]:
+def _scores(options: ScoreOptions, on_progress: "OnProgress") -> Iterator["ScoreSource"]:
     """Yield where scores come from, in the number format that they are computed in."""
     from hyenadna_kit.commands.computing import computing
     from hyenadna_kit.io.genome_scores_reader import GenomeScores
@@ -121,7 +120,7 @@ def _scorer(options: ScoreOptions) -> "VariantScorer":
     return load_scorer(options.model, options, options.scores)
 
 
-def _run(options: ScoreOptions, on_progress: Callable[[int], None] | None = None) -> "ScoringRun":
+def _run(options: ScoreOptions, on_progress: "OnProgress | None" = None) -> "ScoringRun":
     from hyenadna_kit.scoring.calibration import Calibration
     from hyenadna_kit.scoring.score_records import ScoringRun
 
@@ -164,16 +163,6 @@ def refuse_calibrated_background(options: ScoreOptions) -> None:
         raise InputError(
             f"--calibration {options.calibration} is no file; make one with hyenadna-kit calibrate"
         )
-
-
-def _count(options: ScoreOptions) -> int | None:
-    """Return how many records there are, having read all of them; None for what can be read once alone."""
-    from hyenadna_kit.scoring.score_tables import open_variants
-
-    if not Path(options.vcf).is_file():
-        return None
-    with open_variants(options.vcf) as table:
-        return sum(1 for _ in table.records)
 
 
 def _genome(options: ScoreOptions) -> "Genome":

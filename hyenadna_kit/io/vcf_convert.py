@@ -4,6 +4,7 @@ In: a complete file of one format. Out: the same records in the other, equal by 
 floats as float32, and its text shows 6 significant digits of them), or an index beside a file.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.htslib import quiet
 from hyenadna_kit.io.vcf_header import VcfHeader, declarations
 
+_INFO_COLUMN = 7
 _FORMAT_COLUMN = 8
+_HAS_END = re.compile(rb"(?:^|;)END=")
 _NOTE = b',Description="Not declared in the input"'
 _FLAG = b",Number=0,Type=Flag"
 _STRING = b",Number=1,Type=String"
@@ -41,8 +44,8 @@ class UndeclaredNames:
 
     def add(self, line: bytes) -> None:
         """Take note of the names in ``line``."""
+        self.add_needed(line)
         columns = line.rstrip(b"\r\n").split(b"\t", _FORMAT_COLUMN + 1)
-        self._see("contig", columns[0], b"")
         for name in columns[6].split(b";"):
             self._see("FILTER", name, _NOTE)
         for entry in columns[7].split(b";"):
@@ -51,6 +54,13 @@ class UndeclaredNames:
         if len(columns) > _FORMAT_COLUMN + 1:
             for name in columns[_FORMAT_COLUMN].split(b":"):
                 self._see("FORMAT", name, _STRING + _NOTE)
+
+    def add_needed(self, line: bytes) -> None:
+        """Take note of the names that programs refuse a record of text without: contig and INFO/END."""
+        columns = line.split(b"\t", _INFO_COLUMN + 1)
+        self._see("contig", columns[0], b"")
+        if b"END=" in columns[_INFO_COLUMN] and _HAS_END.search(columns[_INFO_COLUMN]):
+            self._see("INFO", b"END", _END)
 
     def declarations(self) -> list[bytes]:
         """Return a header line, without a line end, for each of them."""

@@ -46,8 +46,8 @@ class ScoringRun:
     """Only records whose FILTER has one of these are scored, ``.`` being none; empty: all records."""
     calibration: Calibration | None = None
     """What one of the scores is compared with."""
-    on_progress: Callable[[int], None] | None = None
-    """Called with the number of records that were written so far."""
+    on_progress: Callable[[int, int | None], None] | None = None
+    """Called with the number of records that were written so far, and of all; None of a pipe's."""
 
     def __post_init__(self) -> None:
         if self.num_workers < 0:

@@ -42,9 +42,8 @@ def score_to_vcf(job: ScoringJob) -> ScoringReport:
     columns = job.scores.columns
     with read_variants(job.variants) as reader:
         fields = [column.info for column in columns]
-        writer = VariantWriter(
-            job.out, reader.header, info=fields, provenance=job.scores.provenance, stale=INFO_IDS
-        )
+        header = reader.header.with_lines(job.survey.needed)
+        writer = VariantWriter(job.out, header, info=fields, provenance=job.scores.provenance, stale=INFO_IDS)
 
         def write(scored: Iterator[ScoredRecord]) -> None:
             """Write all records."""

@@ -7,10 +7,12 @@ is killed leaves a journal beside the output, and the same command goes on from 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hyenadna_kit.errors import HyenaDNAKitError, InputError
 from hyenadna_kit.files import fingerprint, locked, remove_left_over
+from hyenadna_kit.io.variant_survey import VariantSurvey, survey_variants
 from hyenadna_kit.io.vcf import VariantRecord
 from hyenadna_kit.io.vcf_source import STDIO
 from hyenadna_kit.scoring.journal import Journal
@@ -36,6 +38,11 @@ class ScoringJob:
     def __post_init__(self) -> None:
         if str(self.out) != STDIO and Path(self.out).resolve() == Path(self.variants).resolve():
             raise InputError(f"output {self.out} is the input itself; choose another name")
+
+    @cached_property
+    def survey(self) -> VariantSurvey:
+        """What ``variants`` holds, from reading all of it; see :func:`survey_variants`."""
+        return survey_variants(self.variants)
 
     def execute(
         self,
@@ -67,7 +74,7 @@ class ScoringJob:
             # Who asks for the next record has written this one.
             report.add(each.alleles)
             if self.scores.run.on_progress is not None:
-                self.scores.run.on_progress(report.num_records)
+                self.scores.run.on_progress(report.num_records, self.survey.num_records)
 
     @contextmanager
     def _journal(self) -> Iterator[Journal | None]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import atomic_file, fingerprint
+from hyenadna_kit.io.variant_survey import survey_variants
 from hyenadna_kit.io.vcf import VariantRecord, read_variants
 from hyenadna_kit.io.vcf_header import VcfHeader
 from hyenadna_kit.io.vcf_output import output_file
@@ -91,7 +92,8 @@ def shard_suffix(vcf: str | Path) -> str:
 def split_variants(vcf: str | Path, folder: Path, placement: Placement, num_shards: int) -> Manifest:
     """Cut a variant file into ``num_shards`` shards in ``folder``, the manifest beside them.
 
-    The file is read twice, in bounded memory. Every shard has the whole header. Where the file has fewer
+    The file is read twice, in bounded memory. Every shard has the whole header, and
+    ``##contig`` lines that it lacks and the file needs. Where the file has fewer
     blocks than shards are asked for, the last ones have no records.
 
     Args:
@@ -108,15 +110,16 @@ def split_variants(vcf: str | Path, folder: Path, placement: Placement, num_shar
     if str(vcf) == STDIO or not Path(vcf).is_file():
         raise InputError(f"{vcf} is no file: what is cut into shards is read twice; save it to a file first")
     sha256 = fingerprint(Path(vcf))
-    with read_variants(vcf) as reader:
-        num_records = sum(1 for _ in reader)
+    survey = survey_variants(vcf)
+    assert survey.num_records is not None  # it is a file
     folder.mkdir(parents=True, exist_ok=True)
     with read_variants(vcf) as reader:
-        pieces = _Pieces(reader, placement, num_records, num_shards)
-        names = [f"{number:04d}{_suffix(reader.header)}" for number in range(num_shards)]
-        shards = [_write(folder / name, reader.header, pieces.next_piece()) for name in names]
+        pieces = _Pieces(reader, placement, survey.num_records, num_shards)
+        header = reader.header.with_lines(survey.needed)
+        names = [f"{number:04d}{_suffix(header)}" for number in range(num_shards)]
+        shards = [_write(folder / name, header, pieces.next_piece()) for name in names]
     manifest = Manifest(vcf=str(vcf), vcf_sha256=sha256, shards=tuple(shards))
-    if manifest.num_records != num_records:
+    if manifest.num_records != survey.num_records:
         raise InputError(f"{vcf} changed while it was split; run the command again")
     manifest.save(folder / MANIFEST_NAME)
     return manifest

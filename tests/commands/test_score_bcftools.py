@@ -192,3 +192,47 @@ def test_pipeline_fails_where_nothing_comes_through_it(folder):
     assert done.returncode != 0
     assert "hyenadna-kit score: standard input is empty; expected VCF or BCF\n" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.fixture(scope="module")
+def undeclared(folder):
+    """The same records below a header that declares no contig, the last of them with END."""
+    head = "".join(line for line in HEADER.splitlines(keepends=True) if not line.startswith("##contig"))
+    lines = [*LINES[:-1], with_end(LINES[-1])]
+    path = folder.path / "undeclared.vcf"
+    path.write_text(head.replace("#CHROM", f"{Q10}#CHROM") + "\n".join(lines) + "\n")
+    return path
+
+
+def with_end(line):
+    """Return a record whose INFO says only where it ends."""
+    columns = line.split("\t")
+    return "\t".join([*columns[:7], "END=7", *columns[8:]])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("num_shards", [1, 3])
+def test_what_the_header_of_the_input_lacks_is_declared(folder, undeclared, tmp_path, suffix, num_shards):
+    out, shards, scored = tmp_path / f"out{suffix}", tmp_path / "shards", tmp_path / "scored"
+    score(folder, out, vcf=undeclared)
+    check(out)
+    contigs = [line for line in bcftools("head", out).splitlines() if line.startswith("##contig")]
+    assert contigs == ["##contig=<ID=chr1>", "##contig=<ID=chr2>"]
+
+    words = ["--vcf", undeclared, "--out", shards, "--shards", num_shards, "--window", 32]
+    assert cli.main(["split-variants", *map(str, words)]) == 0
+    for shard in shards.glob("*.vcf.gz"):
+        check_header = bcftools("view", "--header-only", shard)
+        assert "##contig=<ID=chr2>" in check_header
+        score(folder, scored / shard.name, "--max_unscored", "1", vcf=shard)
+    gathered = tmp_path / f"gathered{suffix}"
+    words = ["--manifest", shards / "manifest.json", "--scored", scored, "--out", gathered]
+    assert cli.main(["gather-scores", *map(str, words)]) == 0
+    assert gathered.read_bytes() == out.read_bytes()
+
+
+def test_a_header_that_declares_all_is_left_alone(folder, tmp_path):
+    score(folder, tmp_path / "out.vcf")
+    theirs = [line for line in HEADER.splitlines() if line.startswith("##contig")]
+    ours = [line for line in (tmp_path / "out.vcf").read_text().splitlines() if line.startswith("##contig")]
+    assert ours == theirs

@@ -149,7 +149,7 @@ def test_stopped_run_goes_on_with_the_same_calibration_alone(folder, capsys):
 def stop_halfway(folder, vcf):
     """Score as the command does, and end as Ctrl-C would after 100 records."""
 
-    def stop(done):
+    def stop(done, _):
         if done == 100:
             raise KeyboardInterrupt
 

@@ -290,9 +290,9 @@ def test_scored_table_without_its_scores_is_scored_again_alike(scorer, genome, t
 
 def test_progress_is_told_row_by_row(scorer, genome, tmp_path):
     told = []
-    run = ScoringRun(on_progress=told.append)
+    run = ScoringRun(on_progress=lambda *numbers: told.append(numbers))
     score_file(scorer, genome, write_table(tmp_path / "in.tsv"), tmp_path / "out.tsv", run)
-    assert told == list(range(1, len(ROWS) + 1))
+    assert told == [(done, len(ROWS)) for done in range(1, len(ROWS) + 1)]
 
 
 class KilledError(Exception):
@@ -313,7 +313,7 @@ def test_stopped_run_goes_on_and_gives_the_same_bytes(model, genome, tmp_path, m
     scorer = VariantScorer(model, GRID, batch_size=4)
     score_file(scorer, genome, source, tmp_path / f"whole{out}")
 
-    def stop(done):
+    def stop(done, _):
         if done == 70:
             raise KilledError
 
@@ -333,7 +333,7 @@ def test_stopped_run_goes_on_and_gives_the_same_bytes(model, genome, tmp_path, m
 
 
 def test_journal_of_other_options_is_refused(model, genome, tmp_path):
-    def stop(done):
+    def stop(*_):
         raise KilledError
 
     source, out = write_table(tmp_path / "in.tsv"), tmp_path / "out.tsv"

@@ -436,8 +436,8 @@ def test_unsorted_records_stay_unsorted_and_the_index_is_left_out_with_a_reason(
 
 def test_progress_is_told_record_by_record(scorer, genome, tmp_path):
     told = []
-    score_lines(scorer, genome, tmp_path, LINES, on_progress=told.append)
-    assert told == list(range(1, len(LINES) + 1))
+    score_lines(scorer, genome, tmp_path, LINES, on_progress=lambda *numbers: told.append(numbers))
+    assert told == [(done, len(LINES)) for done in range(1, len(LINES) + 1)]
 
 
 def test_mismatch_ends_the_run_where_it_must(scorer, genome, tmp_path):
