@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hyenadna_kit.errors import CheckpointError
 from hyenadna_kit.files import atomic_file
+from hyenadna_kit.shipped import shipped_models
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -71,7 +72,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG_NAME
     if not folder.is_dir():
-        raise CheckpointError(f"model folder {folder} does not exist")
+        known = ", ".join(shipped_models())
+        raise CheckpointError(
+            f"model folder {folder} does not exist; name a folder, or a model that comes along ({known})"
+        )
     try:
         if path.stat().st_size > _MAX_CONFIG_BYTES:
             raise CheckpointError(f"{path} is larger than {_MAX_CONFIG_BYTES} bytes: not a configuration")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 POSITIONAL = ("model",)
 
@@ -18,6 +19,8 @@ class ConvertOptions:
     """Folder of the checkpoint."""
     out: str
     """Folder of the new model; it must not hold a model yet."""
+    weights: Literal["float32", "float16", "bfloat16"] = "float32"
+    """Number format of the weights in the file; what reads them computes in float32 all the same."""
 
 
 def run(options: ConvertOptions) -> int:
@@ -27,6 +30,8 @@ def run(options: ConvertOptions) -> int:
         CheckpointError: The checkpoint is damaged, unsafe or of an unknown format.
         InputError: ``out`` holds a model already.
     """
+    import torch
+
     from hyenadna_kit.checkpoint import CONFIG_NAME
     from hyenadna_kit.errors import InputError
     from hyenadna_kit.model import HyenaDNA
@@ -34,6 +39,10 @@ def run(options: ConvertOptions) -> int:
     if (Path(options.out) / CONFIG_NAME).exists():
         raise InputError(f"--out {options.out} holds a model already; choose another folder")
     model = HyenaDNA.from_pretrained(options.model)
-    model.save_pretrained(options.out)
-    print(f"{options.out}: {model.num_parameters:,} parameters, sha256 {model.fingerprint()}")
+    try:
+        model.save_pretrained(options.out, dtype=getattr(torch, options.weights))
+    except ValueError as error:
+        raise InputError(f"--weights {options.weights}: {error}; choose another format") from None
+    written = HyenaDNA.from_pretrained(options.out)
+    print(f"{options.out}: {written.num_parameters:,} parameters, sha256 {written.fingerprint()}")
     return 0

@@ -31,8 +31,9 @@ def run(options: InfoOptions) -> int:
     """
     from hyenadna_kit.checkpoint import CONFIG_NAME
     from hyenadna_kit.io.read_layout import READ_STORE
+    from hyenadna_kit.shipped import model_folder
 
-    path = Path(options.path)
+    path = model_folder(options.path)
     if (path / CONFIG_NAME).exists():
         facts = _model_facts(options.path)
     elif (path / READ_STORE.layout_file).exists():

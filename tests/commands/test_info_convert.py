@@ -130,6 +130,32 @@ def test_info_on_a_store_of_two_species_and_aliases(tmp_path, monkeypatch, capsy
     assert (found["fly.chr2"], found["worm.chr1"], found["aliases"]) == ("6", "2", "1")
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_converted_weights_take_half_the_room_and_are_the_nearest_numbers(models, capsys, dtype):
+    assert run(capsys, "convert", "own", "--out", "new", "--weights", dtype)[0] == 0
+    stored, whole = load_file("new/model.safetensors"), load_file("own/model.safetensors")
+    assert all(torch.equal(stored[name], tensor.to(getattr(torch, dtype))) for name, tensor in whole.items())
+    rounded = HyenaDNA.from_pretrained("own")
+    with torch.inference_mode():
+        for parameter in rounded.parameters():
+            parameter.copy_(parameter.to(getattr(torch, dtype)))
+        expected = rounded(IDS).logits
+    assert expected.dtype == logits("new").dtype == torch.float32
+    assert torch.equal(logits("new"), expected)
+    assert not torch.equal(logits("new"), logits("own"))
+
+
+def test_weights_beyond_the_format_are_refused(models, capsys):
+    tensors = load_file("own/model.safetensors")
+    name = min(tensors)
+    tensors[name][0] = 1e5
+    save_file(tensors, "own/model.safetensors", metadata={"format": "pt"})
+    status, _, err = run(capsys, "convert", "own", "--out", "new", "--weights", "float16")
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert "beyond the largest number of torch.float16; choose another format" in err
+    assert not Path("new").exists()
+
+
 def test_info_on_a_read_store(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     header = {"SQ": [{"SN": "chr1", "LN": 1000}, {"SN": "chr2", "LN": 500}]}

@@ -27,7 +27,7 @@ def read(path, *more):
 
 
 def test_recipes_are_those_that_the_readme_promises():
-    expected = {*PUBLISHED, "ecoli_tiny", "yeast", "multi_species"}
+    expected = {*PUBLISHED, "ecoli_tiny", "ecoli_1m", "yeast", "multi_species"}
     assert {path.stem for path in RECIPES} == expected
 
 
