@@ -26,8 +26,10 @@ mutants:
 fuzz:
 	for format in $(FUZZ_TARGETS); do python -m tests.fuzz.run_atheris $$format $(FUZZ_SECONDS) || exit 1; done
 
-# 10,000 variant files and 100,000 variants that are made up, and a job that is killed 30 times; minutes. Jobs in
-# shards, on this machine and on SLURM, where the extra `pipelines` and the packages slurm-wlm and munge are installed.
+# 10,000 variant files and 100,000 variants that are made up, and a job and runs that are killed 30 times; minutes. Jobs in
+# shards and sweeps of recipes, on this machine and on SLURM, where the extra `pipelines` and the packages slurm-wlm
+# and munge are installed.
 nightly:
-	HYENADNA_KIT_EXAMPLES=10000 HYENADNA_KIT_KILLS=30 pytest -n auto tests/scoring/test_any_vcf.py tests/commands/test_score_kill.py \
+	HYENADNA_KIT_EXAMPLES=10000 HYENADNA_KIT_KILLS=30 pytest -n auto --dist loadfile \
+		tests/scoring/test_any_vcf.py tests/commands/test_score_kill.py tests/training/test_kills.py \
 		tests/pipelines tests/test_readme_batch.py tests/commands/test_score_bcftools.py

@@ -181,8 +181,8 @@ def _canonical(options_class: type, given: Given) -> list[str]:
     words = []
     for name in sorted(given, key=lambda name: (name != "config", name.count("."))):
         hint = _hint(options_class, name)
-        _refuse_unknown_class(name, hint, given[name][0])
         value = json.dumps(given[name]) if _is_list(hint) else given[name][0]
+        _refuse_unknown_class(name, hint, value)
         if name == "print_config":
             value = value.removeprefix("true")
         words.append(f"--{name}={value}")

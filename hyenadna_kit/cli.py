@@ -1,6 +1,6 @@
 """The ``hyenadna-kit`` console command: from a command's name to its module.
 
-In: the words of the command line. Out: an exit status: 0; 1 for what a file or the machine refuses;
+In: the words of the command line. Out: an exit status: 0; 1 for what a file, the machine or a value refuses;
 2 for a command line that cannot be understood; 130 after Ctrl-C. A user's mistake is one line on
 stderr. Only the module of the command that was asked for is imported, and nothing heavy for help.
 """
@@ -41,7 +41,9 @@ COMMANDS = {
         "make-task": "Make labelled tables for classification from a genome and its annotation.",
         "haplotype": "Apply the variants of a sample to a genome.",
         "pretrain": "Train a language model on a genome; a stopped run continues exactly.",
+        "report-training": "Show a run on a page of HTML: losses, anchors, filters, options.",
         "evaluate": "Measure bits per base on held-out regions, beside Markov models.",
+        "compare-runs": "Put finished runs in a table, and choose a recipe on the validation part.",
         "loglik": "Write the log-likelihood and the entropy of every base of some regions.",
         "score": "Score the variants of a VCF; every record comes out.",
         "score-batch": "Score a large VCF in shards, here or on SLURM, and report.",

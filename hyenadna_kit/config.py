@@ -100,6 +100,29 @@ def required_fields(config_class: type) -> list[str]:
     ]
 
 
+def check_least(config: object, least: Mapping[str, int]) -> None:
+    """Do nothing where no field is below its least value; None is below none.
+
+    Raises:
+        ValueError: A field is.
+    """
+    for name, value in least.items():
+        found = getattr(config, name)
+        if found is not None and found < value:
+            raise ValueError(f"{name} must be at least {value}, got {found}")
+
+
+def check_shares(config: object, *names: str) -> None:
+    """Do nothing where these fields are shares of a whole.
+
+    Raises:
+        ValueError: One is below 0 or above 1.
+    """
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name} must lie in 0 to 1, got {getattr(config, name)}")
+
+
 def config_base(hint: Any) -> type | None:
     """Return the configuration class in the annotation ``hint``, or None where there is none."""
     for option in alternatives(hint):

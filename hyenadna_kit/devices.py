@@ -1,7 +1,9 @@
 """Where tensors are computed, and in which number format."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -11,6 +13,8 @@ from hyenadna_kit.main_memory import available_main_memory
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16"]
+
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 def pick_device(name: DeviceName) -> torch.device:
@@ -52,3 +56,29 @@ def computes_in_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Without these instructions a CPU emulates bfloat16, slower than it computes in float32.
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - no public name
+
+
+def device_words(device: torch.device) -> str:
+    """Return what a device is, for a reader: the GPU, or the CPU with its threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{processor_name()}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def processor_name(cpuinfo: Path = _CPUINFO) -> str:
+    """Return what the operating system calls the processor."""
+    return processor_field("model name", cpuinfo) or platform.processor() or platform.machine()
+
+
+def processor_field(name: str, cpuinfo: Path = _CPUINFO) -> str | None:
+    """Return what Linux says of the processor under a name, or None where it does not say."""
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon and key.strip() == name:
+            return value.strip()
+    return None

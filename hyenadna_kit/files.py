@@ -3,6 +3,7 @@
 In: a target path. Out: the target, complete and on disk, or the target as it was before.
 """
 
+import errno
 import fcntl
 import glob
 import hashlib
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import TextIO
 
 from hyenadna_kit.errors import HyenaDNAKitError, InputError
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Numbers of the errors of a disk, a quota or a file that is full."""
 
 _CHUNK_BYTES = 1 << 22
 
@@ -31,12 +35,24 @@ def atomic_file(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(target, "tmp")
     try:
-        yield temporary
-        _sync(temporary)
+        with writing(target):
+            yield temporary
+            sync(temporary)
         os.replace(temporary, target)
-        _sync(target.parent)
+        sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Let the error of a full disk name ``target``: a write that fails knows no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:
+            error.filename = str(target)
+        raise
 
 
 def remove_left_over(target: Path) -> None:
@@ -60,9 +76,10 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     temporary, retired = _beside(target, "tmp"), _beside(target, "old")
     temporary.mkdir()
     try:
-        yield temporary
-        for path in [*temporary.rglob("*"), temporary]:
-            _sync(path)
+        with writing(target):
+            yield temporary
+            for path in [*temporary.rglob("*"), temporary]:
+                sync(path)
         if target.exists():
             target.rename(retired)
         try:
@@ -71,7 +88,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
             if retired.exists():
                 retired.rename(target)
             raise
-        _sync(target.parent)
+        sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(retired, ignore_errors=True)
@@ -180,7 +197,8 @@ def _beside(target: Path, role: str) -> Path:
     return target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.{role}.{target.name}")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or a folder is on disk as it is."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

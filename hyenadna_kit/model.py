@@ -12,17 +12,20 @@ from torch import Tensor, nn
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import BeyondContext
+from hyenadna_kit.backbone.memory import PassSize
 from hyenadna_kit.backbone.mixers.base import MixerConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.backbone.suffixes import SuffixPlaces
 from hyenadna_kit.checkpoint import CONFIG_NAME, Checkpoint, check_tensors, save_checkpoint
 from hyenadna_kit.config import from_mapping, to_mapping
+from hyenadna_kit.errors import InputError
 from hyenadna_kit.heads.base import HeadConfig
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.heads.token_logits import TokenHead
 from hyenadna_kit.pretrained import load_pretrained
+from hyenadna_kit.shipped import model_folder
 from hyenadna_kit.strands import Strands, complement_logits
-from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizerConfig
+from hyenadna_kit.tokenizers.nucleotide import VOCABULARY, NucleotideTokenizerConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,11 @@ class HyenaDNAConfig:
     the same answer. For masked training and classification; it takes twice the time and memory."""
 
     def __post_init__(self) -> None:
+        if self.backbone.vocab_size < len(VOCABULARY):
+            raise ValueError(
+                f"vocab_size must be at least {len(VOCABULARY)}, the tokens of the vocabulary, "
+                f"got {self.backbone.vocab_size}"
+            )
         if self.both_strands and self.head.predicts_next:
             raise ValueError(
                 "both_strands shows each position what follows it, which a head that predicts the next token "
@@ -49,6 +57,11 @@ class HyenaDNAConfig:
             raise ValueError(
                 "a head that predicts the next token needs a causal mixer, got a bidirectional one"
             )
+
+    def pass_size(self, batch: int, length: int) -> PassSize:
+        """Return what decides how much memory a pass over so many sequences takes."""
+        rows = 2 if self.both_strands else 1
+        return self.backbone.pass_size(batch, length, rows_per_sequence=rows)
 
     def build(self) -> "HyenaDNA":
         """Return a model with freshly drawn weights."""
@@ -137,11 +150,6 @@ class HyenaDNA(nn.Module):
         return whole, suffixes
 
     @property
-    def rows_per_sequence(self) -> int:
-        """Rows of the backbone's batch that a sequence takes."""
-        return 2 if self.config.both_strands else 1
-
-    @property
     def context_length(self) -> int:
         """Most tokens the model was trained on."""
         return self.config.backbone.context_length
@@ -158,7 +166,7 @@ class HyenaDNA(nn.Module):
                 :class:`~hyenadna_kit.backbone.filters.FilterConfig`; None leaves it as it is.
 
         Raises:
-            ValueError: ``context_length`` is less than 2, or a mode is named and the mixer has no filters.
+            ValueError: ``context_length`` is less than 2, or a mode is named and no layer has filters.
         """
         backbone = self.config.backbone
         longer = replace(backbone, context_length=context_length, trained_length=backbone.filter_unit)
@@ -174,9 +182,21 @@ class HyenaDNA(nn.Module):
         """Number of weights, shared ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``config.json``, ``model.safetensors`` and ``tokenizer.json`` into ``folder``."""
-        save_checkpoint(Path(folder), Checkpoint(to_mapping(self.config), self._own_tensors()))
+    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
+        """Write ``config.json``, ``model.safetensors`` and ``tokenizer.json`` into ``folder``.
+
+        Args:
+            folder: Where; it is made where there is none.
+            dtype: Number format of the stored weights; None is that of the model.
+
+        Raises:
+            ValueError: A weight is beyond the largest number of ``dtype``.
+        """
+        tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in self._own_tensors().items()}
+        for name, tensor in tensors.items():
+            if not tensor.isfinite().all() and self._own_tensors()[name].isfinite().all():
+                raise ValueError(f"{name} has values beyond the largest number of {dtype}")
+        save_checkpoint(Path(folder), Checkpoint(to_mapping(self.config), tensors))
         self.tokenizer.save_pretrained(Path(folder))
 
     @classmethod
@@ -184,7 +204,8 @@ class HyenaDNA(nn.Module):
         """Read a model folder: our own format, the original published one or the ``-hf`` one.
 
         Args:
-            folder: Local folder with ``config.json`` and the weights.
+            folder: Local folder with ``config.json`` and the weights, or the name of a model that comes
+                with the package, as ``ecoli-tiny``; see :func:`~hyenadna_kit.shipped.shipped_models`.
             beyond_context: What the filters do beyond the trained length; None takes what the
                 folder says (published weights: ``truncate``).
 
@@ -195,7 +216,7 @@ class HyenaDNA(nn.Module):
             CheckpointError: A file is missing, damaged or unsafe, or the weights do not fit.
             ConfigError: ``config.json`` has an unknown key or a value of the wrong kind.
         """
-        path = Path(folder)
+        path = model_folder(folder)
         checkpoint = load_pretrained(path)
         config = from_mapping(HyenaDNAConfig, checkpoint.config, str(path / CONFIG_NAME))
         model = cls(config if beyond_context is None else _with_tail(config, beyond_context))
@@ -228,9 +249,10 @@ class HyenaDNA(nn.Module):
 
 def _with_tail(config: HyenaDNAConfig, beyond_context: BeyondContext) -> HyenaDNAConfig:
     backbone = config.backbone
-    if not any(isinstance(mixer, HyenaConfig) for mixer in backbone.mixers):
-        raise ValueError(
-            f"beyond_context={beyond_context!r} is for Hyena mixers, this one is {backbone.mixer!r}"
+    if not any(backbone.mixers.filter_modes):
+        raise InputError(
+            f"beyond_context={beyond_context!r} is for Hyena mixers, this one is "
+            f"{type(backbone.mixer).__name__}; leave it out"
         )
     mixer = _with_tail_of(backbone.mixer, beyond_context)
     other = backbone.other_mixer and _with_tail_of(backbone.other_mixer, beyond_context)

@@ -73,7 +73,9 @@ class PassPlan:
             )
 
 
-def recomputes(choice: str, size: PassSize, device: torch.device, precision: Precision) -> bool:
+def recomputes(
+    choice: str, size: PassSize, device: torch.device, precision: Precision, *, processes: int = 1
+) -> bool:
     """Say whether to recompute activations: as the choice says, or where memory is short.
 
     Args:
@@ -81,30 +83,50 @@ def recomputes(choice: str, size: PassSize, device: torch.device, precision: Pre
         size: The training step.
         device: Where it runs.
         precision: Number format of its products.
+        processes: How many take such a step in the memory of the device at the same time.
     """
     if choice != "auto":
         return choice == "always"
     room = available_memory(device)
-    keeping = _training_bytes(size, device, precision, recompute=False)
+    keeping = processes * _training_bytes(size, device, precision, recompute=False)
     return room is not None and keeping > (1 - _SHARE_KEPT_FREE) * room
 
 
 def check_training(
-    config: HyenaDNAConfig, size: PassSize, device: torch.device, precision: Precision, *, recompute: bool
+    config: HyenaDNAConfig,
+    size: PassSize,
+    device: torch.device,
+    precision: Precision,
+    *,
+    recompute: bool,
+    processes: int = 1,
 ) -> int:
     """Return the bytes that a training step takes, weights and optimiser included.
+
+    Args:
+        config: The model.
+        size: The step of one process.
+        device: Where it runs.
+        precision: Number format of its products.
+        recompute: Whether activations are computed again.
+        processes: How many take such a step in the memory of the device at the same time; what each of
+            them takes that is as this one counts, too.
 
     Raises:
         MemoryLimitError: The device has less.
     """
     activations = _training_bytes(size, device, precision, recompute=recompute)
-    needed = _weight_bytes(config) * (1 + _ADAMW_COPIES) + activations
+    needed = processes * (_weight_bytes(config) * (1 + _ADAMW_COPIES) + activations)
+    needed += (processes - 1) * _resident_bytes()
     room = available_memory(device)
     if room is not None and needed > room:
-        remedy = "take fewer or shorter windows" + ("" if recompute else ", or recompute activations")
+        each = f" in each of {processes} processes" if processes > 1 else ""
+        remedy = "take fewer or shorter windows"
+        remedy += ", or fewer processes" if processes > 1 else ""
+        remedy += "" if recompute else ", or recompute activations"
         raise MemoryLimitError(
-            f"a training step on {size.batch} x {size.length:,} tokens takes {in_words(needed)} of memory, "
-            f"there is room for {in_words(room)} on {device}; {remedy}"
+            f"a training step on {size.batch} x {size.length:,} tokens{each} takes {in_words(needed)} of "
+            f"memory, there is room for {in_words(room)} on {device}; {remedy}"
         )
     return needed
 
@@ -123,7 +145,7 @@ def plan_pass(
 
     Args:
         config: The model.
-        size: Batch and length, as ``config.backbone.pass_size`` gives them.
+        size: Batch and length, as ``config.pass_size`` gives them.
         device: Where it runs; a GPU that is not here is planned without a time.
         precision: Number format of matrix products.
         train: A training step with AdamW rather than a pass without gradients.
@@ -166,8 +188,15 @@ def _training_bytes(size: PassSize, device: torch.device, precision: Precision, 
 
 
 def _weight_bytes(config: HyenaDNAConfig) -> int:
-    with torch.device("meta"):
-        return 4 * config.build().num_parameters
+    """Return the bytes of the weights, from one layer of each kind: a deep model takes long to build."""
+    beside = of_layers = 0
+    for mixer, count in Counter(config.backbone.mixers).items():
+        with torch.device("meta"):
+            model = _one_layer(config, mixer, config.backbone.context_length)
+        layer = sum(parameter.numel() for parameter in model.backbone.layers.parameters())
+        beside = model.num_parameters - layer
+        of_layers += count * layer
+    return 4 * (beside + of_layers)
 
 
 def _resident_bytes() -> int:

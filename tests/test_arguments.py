@@ -89,6 +89,7 @@ ACCEPTED = {
     "commas": ("a.fa --out o --regions c:1-2,c:3-4", {"regions": ["c:1-2", "c:3-4"]}),
     "repeated": ("a.fa --out o --regions 20 --regions=x,", {"regions": ["20", "x"]}),
     "list of numbers": ("a.fa --out o --seeds 1,2 --seeds -3", {"seeds": (1, 2, -3)}),
+    "list of nothing": ("a.fa --out o --seeds=", {"seeds": ()}),
     "switch alone": ("--dry_run a.fa --out o", {"dry_run": True}),
     "switch at the end": ("a.fa --out o --dry_run", {"dry_run": True}),
     "switch with a value": ("a.fa --out o --dry_run false", {"dry_run": False}),

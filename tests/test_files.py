@@ -1,5 +1,6 @@
 """Files that are whole or absent, whatever happens while they are written."""
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -52,6 +53,23 @@ def test_failed_block_leaves_the_file_as_it_was(target):
         interrupt(path)
     assert names(target.parent) == ([target.name] if existed else [])
     assert not existed or target.read_text() == "old"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize("write", [atomic_file, atomic_folder])
+def test_full_disk_is_an_error_that_names_the_target(tmp_path, write, number):
+    with pytest.raises(OSError, match=os.strerror(number)) as caught, write(tmp_path / "a"):
+        raise OSError(number, os.strerror(number))  # as a write does, which knows no name
+    assert caught.value.filename == str(tmp_path / "a")
+    assert names(tmp_path) == []
+
+
+def test_error_of_another_file_keeps_its_name(tmp_path):
+    for error in (OSError(errno.EIO, "of an input"), OSError(errno.ENOSPC, "No space", "other")):
+        name = error.filename
+        with pytest.raises(OSError, match=r"of an input|No space"), atomic_file(tmp_path / "a"):
+            raise error
+        assert error.filename == name
 
 
 def test_two_writers_of_one_file_do_not_share_a_temporary(tmp_path):

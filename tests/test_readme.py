@@ -13,7 +13,7 @@ from hyenadna_kit import arguments, cli
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "pipelines" / "score" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted(ROOT.glob("pipelines/*/README.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PYTHON = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
 LINE = re.compile(rf"hyenadna-kit (?:{'|'.join(cli.COMMANDS)}) [^`\n&|]+")
 

@@ -14,17 +14,21 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.block import MLP, Block
-from hyenadna_kit.backbone.filters import ImplicitFilter
 from hyenadna_kit.backbone.inference import normed, tiles
 from hyenadna_kit.backbone.memory import PassSize, plan_inference, suffix_bytes
 from hyenadna_kit.backbone.mixers.base import MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.backbone.mixers.stack import MixerStack
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixPlaces
+from hyenadna_kit.config import check_least, check_shares
 from hyenadna_kit.devices import available_memory
 
 _INITIALIZER_RANGE = 0.02
 _TILE_TOKENS = 2048
+_LEAST = {
+    **dict.fromkeys(("d_model", "num_layers", "d_inner", "vocab_size", "pad_vocab_size_multiple"), 1),
+    **dict.fromkeys(("context_length", "trained_length"), 2),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +64,10 @@ class BackboneConfig:
     """Epsilon of the layer norms."""
 
     def __post_init__(self) -> None:
-        if self.trained_length is not None and self.trained_length < 2:
-            raise ValueError(f"trained_length must be at least 2, got {self.trained_length}")
-        for name, least in (("d_model", 1), ("num_layers", 1), ("context_length", 2), ("vocab_size", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_least(self, _LEAST)
+        check_shares(self, "embed_dropout", "resid_dropout")
+        if not self.layer_norm_epsilon > 0:
+            raise ValueError(f"layer_norm_epsilon must be above 0, got {self.layer_norm_epsilon}")
         for mixer in self.mixers:
             mixer.check_width(self.d_model)
 
@@ -88,15 +91,23 @@ class BackboneConfig:
         """Tokens in which the filters measure distance."""
         return self.context_length if self.trained_length is None else self.trained_length
 
-    def pass_size(self, batch: int, length: int) -> PassSize:
-        """Return what decides how much memory a pass over ``batch x length`` tokens takes."""
+    def pass_size(self, batch: int, length: int, *, rows_per_sequence: int = 1) -> PassSize:
+        """Return what decides how much memory a pass over ``batch x length`` tokens takes.
+
+        Args:
+            batch: Sequences.
+            length: Tokens of each.
+            rows_per_sequence: Rows of the batch that each takes.
+        """
+        rows = batch * rows_per_sequence
         return PassSize(
             batch=batch,
             length=length,
+            rows_per_sequence=rows_per_sequence,
             d_model=self.d_model,
             d_inner=self.d_inner or 4 * self.d_model,
             vocab_size=self.padded_vocab_size,
-            mixers=tuple(mixer.memory(self.mixer_size, batch=batch, length=length) for mixer in self.mixers),
+            mixers=tuple(mixer.memory(self.mixer_size, batch=rows, length=length) for mixer in self.mixers),
         )
 
     def build(self) -> "Backbone":
@@ -284,16 +295,3 @@ class Backbone(nn.Module):
 def _check_read_from(read_from: int, length: int) -> None:
     if not 0 <= read_from < max(1, length):
         raise ValueError(f"read_from must be one of the {length} positions, got {read_from}")
-
-
-def filter_parameters(backbone: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """Return the named parameters of the filters' networks (not their skip weights).
-
-    They are trained without weight decay, see ``training.optim``.
-    """
-    return [
-        (f"{prefix}.implicit_filter.{name}", parameter)
-        for prefix, module in backbone.named_modules()
-        if isinstance(module, ImplicitFilter)
-        for name, parameter in module.implicit_filter.named_parameters()
-    ]

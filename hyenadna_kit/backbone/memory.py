@@ -38,6 +38,13 @@ class PassSize:
     """Columns of the logits."""
     mixers: tuple[MixerMemory, ...]
     """The mixer of each layer."""
+    rows_per_sequence: int = 1
+    """Rows of the batch that a sequence takes: 2 where both of its strands are read."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in all rows of the batch."""
+        return self.batch * self.rows_per_sequence * self.length
 
     @property
     def num_layers(self) -> int:
@@ -47,7 +54,7 @@ class PassSize:
     @property
     def stream_bytes(self) -> int:
         """Bytes of the residual stream."""
-        return self.batch * self.length * self.d_model * _FLOAT32
+        return self.tokens * self.d_model * _FLOAT32
 
 
 def plan_inference(size: PassSize, max_memory: int | None = None) -> list[InferencePlan]:
@@ -96,9 +103,9 @@ def inference_bytes(size: PassSize, plans: Sequence[InferencePlan]) -> int:
     kept = sum(
         each.keep_spectra * mixer.reusable_bytes for mixer, each in zip(size.mixers, plans, strict=True)
     )
-    tile = min(plan.tile_tokens, size.batch * size.length) * (size.d_inner + 8 * size.d_model) * _FLOAT32
+    tile = min(plan.tile_tokens, size.tokens) * (size.d_inner + 8 * size.d_model) * _FLOAT32
     mixing = max(mixer.inference_bytes(plan, tile) for mixer in size.mixers)
-    logits = size.batch * size.length * size.vocab_size * _FLOAT32
+    logits = size.tokens * size.vocab_size * _FLOAT32
     return size.stream_bytes + kept + max(mixing, logits)
 
 
@@ -118,9 +125,8 @@ def training_bytes(
         recompute: Keep the inputs of each mixer, and of an MLP that keeps more, alone.
         keeps_inner: The MLP keeps its inner states, as it does on a GPU.
     """
-    tokens = size.batch * size.length
-    state = tokens * size.d_model
-    inner = 2 * tokens * size.d_inner * product_bytes if keeps_inner else 0
+    state = size.tokens * size.d_model
+    inner = 2 * size.tokens * size.d_inner * product_bytes if keeps_inner else 0
     kept = highest = 0
     for mixer in size.mixers:  # the backward pass frees layers from the last one on
         mixing = mixer.training_bytes(product_bytes)
@@ -128,7 +134,7 @@ def training_bytes(
         kept += 0 if recompute else mixing + inner
         once = max(mixing, inner) if recompute else 0
         highest = max(highest, kept + once + mixer.backward_bytes)
-    logits = 3 * tokens * size.vocab_size * _FLOAT32
+    logits = 3 * size.tokens * size.vocab_size * _FLOAT32
     return highest + _BACKWARD_BYTES * state + logits
 
 

@@ -136,11 +136,13 @@ def _regions_of_run(options: EvaluateOptions, genome: "Genome") -> "list[Interva
     A run folder that was trained on another genome says nothing about this one.
     """
     from hyenadna_kit.io.regions import parse_regions
+    from hyenadna_kit.shipped import model_folder
     from hyenadna_kit.training.run_folder import RECORD_NAME, read_record
 
-    if not (Path(options.model) / RECORD_NAME).exists():
+    folder = model_folder(options.model)
+    if not (folder / RECORD_NAME).exists():
         return []
-    record = read_record(Path(options.model))
+    record = read_record(folder)
     if record["genome_fingerprint"] != genome.fingerprint:
         return []
     return parse_regions([*record["train"], *record["validation"]], genome)

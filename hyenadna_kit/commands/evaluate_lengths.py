@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyenadna_kit.errors import InputError
@@ -25,8 +26,10 @@ class ByLength(NamedTuple):
     """Tokens that its filters were trained on."""
     modes: "dict[str, list[LengthBits]]"
     """Results by what the filters do beyond that, in the order of the lengths."""
-    tail_shares: dict[int, list[float]]
-    """For lengths beyond it: of each layer the share of the output's energy from taps beyond."""
+    tail_shares: dict[int, dict[int, float]]
+    """For lengths beyond it: by layer, the share of its mixer's energy that comes from taps beyond."""
+    has_filters: bool
+    """Whether any layer has filters."""
 
 
 def evaluate_by_length(
@@ -41,15 +44,14 @@ def evaluate_by_length(
     Raises:
         InputError: A length does not fit the regions, or the model gives no finite likelihood.
     """
-    from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
     from hyenadna_kit.evaluation.lengths import evaluate_lengths
 
     trained = model.config.backbone.filter_unit
-    mixer = model.config.backbone.mixer
-    mode = mixer.filter.beyond_context if isinstance(mixer, HyenaConfig) else "as it is"
+    modes = set(model.config.backbone.mixers.filter_modes) - {None}
+    mode = str(*modes) if len(modes) == 1 else "as it is"
     longer = [length for length in lengths if length > trained]
     models = {mode: (model, lengths)}
-    if isinstance(mixer, HyenaConfig) and mode != "truncate" and longer:
+    if modes - {"truncate"} and longer:
         models["truncate"] = (model.with_context_length(model.context_length, mode="truncate"), longer)
     bases = sum(region.length for region in regions)
     total, done = bases * sum(len(each) for _, each in models.values()), 0
@@ -62,26 +64,30 @@ def evaluate_by_length(
 
         found[name] = evaluate_lengths(each, genome, regions, of_lengths, on_progress=report)
         done += bases * len(of_lengths)
-    shares = {} if len(models) == 1 or mode == "interpolate" else _tail_shares(model, genome, regions, longer)
-    return ByLength(trained, found, shares)
+    shares: dict[int, dict[int, float]] = {}
+    if (
+        len(models) > 1 and "interpolate" not in modes
+    ):  # filters that stretch have no taps of their own beyond
+        shares = _tail_shares(model, genome, regions, longer)
+    return ByLength(trained, found, shares, has_filters=bool(modes))
 
 
 def _tail_shares(
     model: "HyenaDNA", genome: "Genome", regions: "Sequence[Interval]", lengths: Sequence[int]
-) -> dict[int, list[float]]:
-    import numpy as np
+) -> dict[int, dict[int, float]]:
     import torch
 
     from hyenadna_kit.evaluation.lengths import tail_shares
     from hyenadna_kit.windows.layout import tile
 
     device = next(model.parameters()).device
-    shares: dict[int, list[float]] = {}
+    shares: dict[int, dict[int, float]] = {}
     for length in lengths:
         windows = [each for region in regions for each in tile(region, length, partial="drop")]
         some = windows[:: max(1, len(windows) // _TAIL_WINDOWS)][:_TAIL_WINDOWS]
         tokens = (torch.from_numpy(genome.tokens(each))[None].to(device) for each in some)
-        shares[length] = np.mean([tail_shares(model, each) for each in tokens], axis=0).tolist()
+        found = [tail_shares(model, each) for each in tokens]
+        shares[length] = {layer: fmean(each[layer] for each in found) for layer in found[0]}
     return shares
 
 
@@ -96,15 +102,24 @@ def table_of(found: ByLength) -> str:
         if each.length in truncated:
             line += f"  {truncated[each.length].bits_per_base:>10.4f}"
             shares = found.tail_shares.get(each.length)
-            line += "" if shares is None else f"  {max(shares):>11.2%}"
+            line += "" if shares is None else f"  {max(shares.values()):>11.2%}"
         lines.append(line)
-    lines.append(f"bits per base; the filters were trained on {found.trained_length:,} tokens")
+    lines.append(f"bits per base; {_trained_on(found)}")
     if truncated:
         lines.append(
             "truncate: filters that end there; from beyond: what taps beyond give of the energy that a mixer "
             "adds, in the layer with most"
         )
     return "\n".join(lines)
+
+
+def _trained_on(found: ByLength) -> str:
+    if found.has_filters:
+        return f"the filters were trained on {found.trained_length:,} tokens"
+    return (
+        f"the model was trained on {found.trained_length:,} tokens, and no layer has filters that could "
+        "end there"
+    )
 
 
 def figures_of(found: ByLength) -> dict[str, Any]:

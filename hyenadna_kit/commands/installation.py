@@ -26,9 +26,11 @@ class _Extra(NamedTuple):
 EXTRAS = {
     "gpu": _Extra(("triton",), "the kernels for NVIDIA GPUs (Linux)"),
     "bigwig": _Extra(("pybigtools",), "reading tracks from bigWig files"),
+    "log": _Extra(("tensorboard",), "measurements of training for TensorBoard (pretrain --tensorboard)"),
     "plot": _Extra(("matplotlib",), "figures in reports"),
     "pipelines": _Extra(
-        ("snakemake", "snakemake_executor_plugin_slurm"), "scoring in shards, here or on SLURM (score-batch)"
+        ("snakemake", "snakemake_executor_plugin_slurm"),
+        "scoring in shards and sweeps of recipes, here or on SLURM",
     ),
     "test": _Extra(("pytest", "hypothesis", "beartype", "pyfaidx", "xdist"), "running the tests"),
     "dev": _Extra(("ruff", "mypy", "importlinter", "pre_commit"), "running the checks of a change"),

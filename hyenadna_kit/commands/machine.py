@@ -4,13 +4,12 @@ In: what the operating system and PyTorch say. Out: plain values; None where the
 """
 
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from hyenadna_kit.devices import computes_in_bfloat16
+from hyenadna_kit.devices import computes_in_bfloat16, processor_field, processor_name
 from hyenadna_kit.main_memory import available_main_memory, main_memory_limit
 from hyenadna_kit.ops.triton_support import shared_memory
 
@@ -71,7 +70,7 @@ def processor() -> Processor:
     cores = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     return Processor(
-        model=_cpuinfo("model name") or platform.processor() or platform.machine(),
+        model=processor_name(_PROC / "cpuinfo"),
         cores=cores,
         usable_cores=usable,
         threads=torch.get_num_threads(),
@@ -82,7 +81,8 @@ def processor() -> Processor:
 def _bfloat16() -> str:
     if not computes_in_bfloat16(torch.device("cpu")):
         return _NEITHER
-    return "natively (AMX)" if "amx_bf16" in (_cpuinfo("flags") or "").split() else "natively (AVX512)"
+    flags = processor_field("flags", _PROC / "cpuinfo") or ""
+    return "natively (AMX)" if "amx_bf16" in flags.split() else "natively (AVX512)"
 
 
 def memory() -> Memory:
@@ -115,24 +115,3 @@ def why_no_gpu() -> str:
     if torch.version.cuda is None:
         return "this PyTorch is built without CUDA"
     return f"PyTorch is built for CUDA {torch.version.cuda} and finds no GPU, or no driver for it"
-
-
-def _cpuinfo(name: str) -> str | None:
-    return _field(_text(_PROC / "cpuinfo"), name)
-
-
-def _field(text: str, name: str) -> str | None:
-    """Return the value of the first line ``name: value``."""
-    for line in text.splitlines():
-        key, colon, value = line.partition(":")
-        if colon and key.strip() == name:
-            return value.strip()
-    return None
-
-
-def _text(path: Path) -> str:
-    """Return what a file of the kernel holds, or nothing where this system has no such file."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

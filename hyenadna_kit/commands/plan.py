@@ -64,7 +64,7 @@ def run(options: PlanOptions) -> int:
     device = torch.device("cuda") if options.device == "cuda" else pick_device(options.device)
     plan = plan_pass(
         config,
-        config.backbone.pass_size(batch_size, length),
+        config.pass_size(batch_size, length),
         device,
         precision=options.precision,
         train=options.train,
@@ -106,8 +106,9 @@ def _config(folder: str) -> "HyenaDNAConfig":
     from hyenadna_kit.config import from_mapping
     from hyenadna_kit.model import HyenaDNAConfig
     from hyenadna_kit.pretrained import load_pretrained
+    from hyenadna_kit.shipped import model_folder
 
-    path = Path(folder)
+    path = model_folder(folder)
     return from_mapping(HyenaDNAConfig, load_pretrained(path).config, str(path / CONFIG_NAME))
 
 

@@ -69,7 +69,7 @@ def _closing(out: Path) -> str:
     return f"""
 everything is in {out}/
   genome.fa, genome/    the toy genome, as FASTA and as genome store
-  model/                config.json, model.safetensors, tokenizer.json, metrics.jsonl
+  model/                config.json, model.safetensors, tokenizer.json, metrics.jsonl, report.html
   scored.vcf.gz         every record of variants.vcf with HK_DELTA_LL, HK_LLR and HK_STATUS
 
 the same with a genome of your own:

@@ -75,8 +75,8 @@ def evaluate_lengths(
         on_progress: Called with the number of bases that were scored so far, over all lengths.
 
     Raises:
-        InputError: A length is less than 2 or longer than every region, or the model gives a base no
-            finite likelihood.
+        InputError: A length is less than 2 or longer than every region, the model has no language-model
+            head, or it gives a base no finite likelihood.
     """
     longest = max((region.length for region in regions), default=0)
     for length in lengths:
@@ -101,25 +101,29 @@ def evaluate_lengths(
 
 
 @torch.inference_mode()
-def tail_shares(model: HyenaDNA, input_ids: Integer[Tensor, "batch length"]) -> list[float]:
-    """Return which share of what each mixer adds comes from taps beyond the trained length.
+def tail_shares(model: HyenaDNA, input_ids: Integer[Tensor, "batch length"]) -> dict[int, float]:
+    """Return by layer which share of what its mixer adds comes from beyond the trained length.
 
     The share is the energy of the difference between the mixer and the same mixer whose filters end with
     the trained length, over the energy of the mixer; both read what the layers before give with all taps.
 
     Args:
-        model: A model whose mixers are Hyena operators.
+        model: A model; layers without filters are left out, the first layer is 0.
         input_ids: Token ids of windows longer than the trained length.
     """
     backbone = model.backbone
+    modes = backbone.config.mixers.filter_modes
+    if not any(modes):
+        return {}
     ended = model.with_context_length(model.context_length, mode="truncate").backbone
     embedded: Tensor = backbone.embeddings(input_ids)
     residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
-    shares: list[float] = []
-    for block, twin in zip(backbone.blocks, ended.blocks, strict=True):
-        states = normed(block.norm1, residual)
-        whole = block.mixer(states)
-        shares.append(_energy(whole - twin.mixer(states)) / _energy(whole))
+    shares: dict[int, float] = {}
+    for layer, (block, twin, mode) in enumerate(zip(backbone.blocks, ended.blocks, modes, strict=True)):
+        if mode is not None:
+            states = normed(block.norm1, residual)
+            whole = block.mixer(states)
+            shares[layer] = _energy(whole - twin.mixer(states)) / _energy(whole)
         residual = block(residual)
     return shares
 

@@ -81,10 +81,7 @@ def base_likelihoods(
     """
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1, got {batch_size}")
-    if not isinstance(model.head, LanguageModelHead):
-        raise InputError(
-            f"likelihoods need a language-model head, this model has {type(model.head).__name__}"
-        )
+    _refuse_other_heads(model)
     tiles = (
         (index, tile)
         for index, region in enumerate(regions)
@@ -128,8 +125,9 @@ def predict_windows(
         batch: Windows, each with the index that its stretch gets.
 
     Raises:
-        InputError: The model gives a base no finite likelihood.
+        InputError: The model has no language-model head, or gives a base no finite likelihood.
     """
+    _refuse_other_heads(model)
     tokens = np.stack([genome.tokens(tile.window) for _, tile in batch])
     log_probs, entropy = _predict(model, tokens)
     for row, (index, tile) in enumerate(batch):
@@ -143,6 +141,13 @@ def predict_windows(
             )
         likelihood = np.where(counted, log_probs[row, span], np.float32(np.nan))
         yield Stretch(index, tile.scored, bases, likelihood, entropy[row, span])
+
+
+def _refuse_other_heads(model: HyenaDNA) -> None:
+    if not isinstance(model.head, LanguageModelHead):
+        raise InputError(
+            f"likelihoods need a language-model head, this model has {type(model.head).__name__}"
+        )
 
 
 @torch.inference_mode()

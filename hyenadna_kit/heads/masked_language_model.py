@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.config import check_shares
 from hyenadna_kit.heads.base import HeadConfig
 from hyenadna_kit.heads.token_logits import TokenHead
 
@@ -24,9 +25,9 @@ class MaskedLanguageModelHeadConfig(HeadConfig):
     """Share of those that are read as a base drawn at random; the others are read as they are."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_fraction", "masked_fraction", "random_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+        check_shares(self, "hidden_fraction", "masked_fraction", "random_fraction")
+        if self.hidden_fraction == 0:
+            raise ValueError(f"hidden_fraction must be above 0, got {self.hidden_fraction}")
         if self.masked_fraction + self.random_fraction > 1:
             raise ValueError(
                 "masked_fraction and random_fraction must be 1 at most together, "

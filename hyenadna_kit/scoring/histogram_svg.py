@@ -8,11 +8,12 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from hyenadna_kit.report.page import format_number
+from hyenadna_kit.report.svg import Anchor, bar, line, picture, text
 from hyenadna_kit.scoring.distribution import Distribution
 
 _WIDTH, _HEIGHT, _MARGIN = 420, 110, 16
 _ROW_WIDTH, _ROW_HEIGHT = 260, 26
-_BAR, _MEAN, _ZERO = "#8fa9d3", "#b2182b", "#555"
 _MOST_BARS = 64
 _TAIL = 0.002
 
@@ -22,10 +23,8 @@ def histogram(each: Distribution) -> str:
     first, last = min(each.bins), max(each.bins) + 1
     bars = _bars(each.bins, first, _WIDTH / (last - first), _HEIGHT)
     low, high = format_number(first * each.bin_width), format_number(last * each.bin_width)
-    return (
-        f'<svg role="img" width="{_WIDTH}" height="{_HEIGHT + _MARGIN}" font-size="11">{bars}'
-        f"{_label(0.0, low, _HEIGHT)}{_label(float(_WIDTH), high, _HEIGHT)}</svg>"
-    )
+    labels = _label(0.0, low, _HEIGHT) + _label(float(_WIDTH), high, _HEIGHT)
+    return picture(_WIDTH, _HEIGHT + _MARGIN, bars + labels)
 
 
 class Axis(NamedTuple):
@@ -55,8 +54,10 @@ class Axis(NamedTuple):
             place = min(max(number // ratio, self.first), self.last - 1)
             bins[place] = bins.get(place, 0) + count
         step = _ROW_WIDTH / (self.last - self.first)
-        lines = _line(self._x(0.0), _ZERO, "2 2") + _line(self._x(each.mean), _MEAN)
-        return _row_svg(_ROW_HEIGHT, _bars(bins, self.first, step, _ROW_HEIGHT) + lines)
+        zero, mean = self._x(0.0), self._x(each.mean)
+        lines = line(zero, 0.0, zero, float(_ROW_HEIGHT), "zero", dashes="2 2")
+        lines += line(mean, 0.0, mean, float(_ROW_HEIGHT), "mark")
+        return picture(_ROW_WIDTH, _ROW_HEIGHT, _bars(bins, self.first, step, _ROW_HEIGHT) + lines)
 
     def labels(self) -> str:
         """Return the scale below the rows."""
@@ -68,17 +69,12 @@ class Axis(NamedTuple):
         zero = self._x(0.0)
         if 0.15 * _ROW_WIDTH < zero < 0.85 * _ROW_WIDTH:
             texts.append(_label(zero, "0", 0))
-        return _row_svg(_MARGIN, "".join(texts))
+        return picture(_ROW_WIDTH, _MARGIN, "".join(texts))
 
     def _x(self, value: float) -> float:
         """Return where a value lies in a row, in pixels; a little outside where it lies beyond."""
         share = (value / self.bin_width - self.first) / (self.last - self.first)
         return _ROW_WIDTH * min(max(share, -1.0), 2.0)
-
-
-def format_number(value: float) -> str:
-    """Return a number with four digits, and nothing for what is none."""
-    return "" if math.isnan(value) else f"{value:.4g}"
 
 
 def _quantile_bin(each: Distribution, share: float) -> int:
@@ -96,23 +92,11 @@ def _bars(bins: Mapping[int, int], first: int, step: float, tallest: int) -> str
     bars = []
     for number, count in sorted(bins.items()):
         height = tallest * math.sqrt(count) / most
-        bars.append(
-            f'<rect x="{(number - first) * step:.2f}" y="{tallest - height:.2f}" '
-            f'width="{max(step, 0.5):.2f}" height="{height:.2f}" fill="{_BAR}"/>'
-        )
+        bars.append(bar((number - first) * step, tallest - height, max(step, 0.5), height))
     return "".join(bars)
 
 
-def _row_svg(height: int, inside: str) -> str:
-    return f'<svg role="img" width="{_ROW_WIDTH}" height="{height}" font-size="11">{inside}</svg>'
-
-
-def _line(x: float, colour: str, dashes: str = "") -> str:
-    style = f'stroke="{colour}" stroke-width="1.5"' + (f' stroke-dasharray="{dashes}"' if dashes else "")
-    return f'<line x1="{x:.2f}" y1="0" x2="{x:.2f}" y2="{_ROW_HEIGHT}" {style}/>'
-
-
-def _label(x: float, text: str, above: int) -> str:
+def _label(x: float, words: str, above: int) -> str:
     """Return a label below ``above`` pixels, that ends at the right edge and is centred between the edges."""
-    anchor = "start" if x == 0 else "end" if x in (_WIDTH, _ROW_WIDTH) else "middle"
-    return f'<text x="{x:.2f}" y="{above + _MARGIN - 3}" text-anchor="{anchor}">{text}</text>'
+    anchor: Anchor = "start" if x == 0 else "end" if x in (_WIDTH, _ROW_WIDTH) else "middle"
+    return text(x, float(above + _MARGIN - 3), words, anchor=anchor)

@@ -4,22 +4,18 @@ In: a :class:`JobReport` and how long its shards took. Out: the text of the page
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from hyenadna_kit.report.page import figure, format_number, html_table, render_page, text_table
 from hyenadna_kit.scoring.distribution import Distribution
-from hyenadna_kit.scoring.histogram_svg import Axis, format_number, histogram
+from hyenadna_kit.scoring.histogram_svg import Axis, histogram
 from hyenadna_kit.scoring.job_report import JobReport, Scores
 
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;margin:.5rem 0 1.5rem}"
-    "th,td{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #ddd}td{white-space:nowrap}"
-    "th:first-child,td:first-child,.groups th:last-child{text-align:left}"
+    ".groups th:last-child{text-align:left}"
     ".scores :nth-child(2){text-align:left;white-space:normal;min-width:14rem}"
-    "figure{display:inline-block;margin:0 1.5rem 1rem 0}svg{background:#fafafa;display:block}"
-    "h1,code{overflow-wrap:anywhere}"
 )
 _FIGURES = ("ALTs", "mean", "standard deviation", "least", "greatest")
 _OF_CONSEQUENCES = (
@@ -51,12 +47,7 @@ class ShardTiming:
 
 def render_report(report: JobReport, timings: Sequence[ShardTiming] = ()) -> str:
     """Return the page."""
-    body = "\n".join(_sections(report, timings))
-    title = f"Scores of {escape(report.source)}"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n</body></html>\n"
-    )
+    return render_page(f"Scores of {report.source}", _sections(report, timings), style=_STYLE)
 
 
 def _sections(report: JobReport, timings: Sequence[ShardTiming]) -> Iterator[str]:
@@ -65,9 +56,9 @@ def _sections(report: JobReport, timings: Sequence[ShardTiming]) -> Iterator[str
         f"({report.unscored_fraction:.2%} have none).</p>"
     )
     yield "<h2>Status</h2>"
-    yield _table(("status", "ALTs"), ((name, f"{n:,}") for name, n in report.statuses.most_common()))
+    yield text_table(("status", "ALTs"), ((name, f"{n:,}") for name, n in report.statuses.most_common()))
     yield "<h2>Class of variant</h2>"
-    yield _table(
+    yield text_table(
         ("class", "scored", "not scored"),
         (
             (name, f"{counts['scored']:,}", f"{counts['unscored']:,}")
@@ -95,11 +86,9 @@ def _sections(report: JobReport, timings: Sequence[ShardTiming]) -> Iterator[str
 
 def _all_scores(report: JobReport) -> str:
     rows = ((name, report.meanings[name], *_figures(each)) for name, each in report.scores.items())
-    table = _table(("score", "meaning", *_FIGURES), rows, style="scores")
+    table = text_table(("score", "meaning", *_FIGURES), rows, style="scores")
     return f"{table}<p>{_OF_HEIGHTS}</p>\n" + "".join(
-        f"<figure>{histogram(each)}<figcaption>{escape(name)}</figcaption></figure>\n"
-        for name, each in report.scores.items()
-        if each.count
+        figure(histogram(each), escape(name)) for name, each in report.scores.items() if each.count
     )
 
 
@@ -118,7 +107,7 @@ def _group_table(kind: str, axis: Axis, groups: Mapping[str, Distribution]) -> s
         if each.count
     ]
     scale = ("",) * (1 + len(_FIGURES))
-    return _html_table((kind, *_FIGURES, "distribution"), [*rows, (*scale, axis.labels())], style="groups")
+    return html_table((kind, *_FIGURES, "distribution"), [*rows, (*scale, axis.labels())], style="groups")
 
 
 def _figures(each: Distribution) -> tuple[str, ...]:
@@ -130,22 +119,10 @@ def _figures(each: Distribution) -> tuple[str, ...]:
 def _throughput(timings: Sequence[ShardTiming]) -> str:
     num_records, seconds = sum(t.num_records for t in timings), sum(t.seconds for t in timings)
     total = ShardTiming("all, one after another", num_records, seconds)
-    return _table(
+    return text_table(
         ("shard", "records", "seconds", "records/s"),
         (
             (t.name, f"{t.num_records:,}", f"{t.seconds:,.1f}", f"{t.records_per_second:,.1f}")
             for t in (*timings, total)
         ),
     )
-
-
-def _table(head: Iterable[str], rows: Iterable[Sequence[str]], *, style: str = "") -> str:
-    """Return a table of plain texts."""
-    return _html_table(head, [tuple(map(escape, row)) for row in rows], style=style)
-
-
-def _html_table(head: Iterable[str], rows: Iterable[Sequence[str]], *, style: str) -> str:
-    """Return a table whose cells are HTML."""
-    cells = "".join(f"<th>{escape(text)}</th>" for text in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<table class="{style}"><tr>{cells}</tr>{body}</table>\n'

@@ -1,6 +1,5 @@
 """What happens beside the steps: measurements to disk, progress to a person, checkpoints."""
 
-import json
 import math
 import sys
 import time
@@ -14,8 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from hyenadna_kit.files import atomic_file
-from hyenadna_kit.training.run_folder import read_metrics
+from hyenadna_kit.training.step_rows import StepRows
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -23,8 +21,8 @@ _SECONDS_BETWEEN_LINES = 30.0
 class MetricsLog(Callback):
     """Appends a JSON line every few steps; a resumed run drops lines past its checkpoint."""
 
-    def __init__(self, path: Path, every: int) -> None:
-        self._path = path
+    def __init__(self, rows: StepRows, every: int) -> None:
+        self._rows = rows
         self._every = every
         self._loss: Tensor | float = 0.0
         self._rate = 0.0
@@ -32,11 +30,8 @@ class MetricsLog(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the lines up to the step from which the run goes on."""
         del pl_module
-        if not trainer.is_global_zero:
-            return
-        kept = [row for row in read_metrics(self._path) if row["step"] <= trainer.global_step]
-        with atomic_file(self._path) as path:
-            path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        if trainer.is_global_zero:
+            self._rows.keep(trainer.global_step)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -56,37 +51,52 @@ class MetricsLog(Callback):
         due = _ends_step(trainer, batch_idx) and trainer.global_step % self._every == 0
         if due and trainer.is_global_zero:
             bits = float(self._loss) / math.log(2)
-            self._append(step=trainer.global_step, bits_per_base=bits, learning_rate=self._rate)
+            self._rows.add(step=trainer.global_step, bits_per_base=bits, learning_rate=self._rate)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the bits per base of a validation."""
         del pl_module
         if trainer.is_global_zero:
             bits = float(trainer.callback_metrics["validation_bits_per_base"])
-            self._append(step=trainer.global_step, validation_bits_per_base=bits)
+            self._rows.add(step=trainer.global_step, validation_bits_per_base=bits)
 
-    def _append(self, **row: Any) -> None:
-        with self._path.open("a") as handle:
-            handle.write(json.dumps(row) + "\n")
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Have the lines on disk before the checkpoint: a run that goes on from it does not measure again."""
+        del pl_module, checkpoint
+        if trainer.is_global_zero:
+            self._rows.sync()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Close what is open, also after an error."""
+        del trainer, pl_module, stage
+        self._rows.close()
 
 
 class LastCheckpoint(Callback):
     """Saves the training state every few steps, at the end and before SIGTERM ends the run.
 
-    A step that a validation follows is saved after it: what is resumed from it has measured already.
+    A step that a validation follows is saved after it: what is resumed from it has measured already. In the
+    midst of a step the one before is saved: its weights are still those of the model, and the batches since
+    are taken again.
     """
 
     def __init__(self, path: Path, *, every: int, validate_every: int) -> None:
         self._path = path
         self._every = every
         self._validate_every = validate_every
+        self._progress: dict[str, Any] = {}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save a step that no validation follows."""
+        """Save a step that no validation follows, or the one before where the run ends within a step."""
         del pl_module, outputs, batch
-        if _ends_step(trainer, batch_idx) and trainer.global_step % self._validate_every:
+        if not _ends_step(trainer, batch_idx):
+            if trainer.received_sigterm and self._progress:
+                trainer.save_checkpoint(self._path)
+        elif trainer.global_step % self._validate_every:
             self._save_where_due(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -95,8 +105,15 @@ class LastCheckpoint(Callback):
         if trainer.state.fn == TrainerFn.FITTING:
             self._save_where_due(trainer)
 
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Leave out the batches of a step that has not been taken."""
+        del trainer, pl_module
+        checkpoint["loops"]["fit_loop"] = self._progress
+
     def _save_where_due(self, trainer: Trainer) -> None:
-        step = trainer.global_step
+        step, self._progress = trainer.global_step, trainer.fit_loop.state_dict()
         if step % self._every == 0 or step == trainer.max_steps or trainer.received_sigterm:
             trainer.save_checkpoint(self._path)
 
@@ -170,6 +187,11 @@ class ProgressReport(Callback):
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def announce(text: str) -> None:
+    """Say something to the person at the run, before training begins."""
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 def _ends_step(trainer: Trainer, batch_idx: int) -> bool:

@@ -1,7 +1,7 @@
 """Training checkpoints that survive a kill at any moment and run no code when read."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -19,8 +19,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write ``checkpoint`` whole, or leave the file as it was."""
         del storage_options
-        with atomic_file(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+        with atomic_file(Path(path)) as temporary, temporary.open("wb") as file:
+            _save(checkpoint, file)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: Any = None) -> Any:
         """Read tensors and plain values alone, from a local file.
@@ -35,5 +35,27 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise CheckpointError(f"{error}; remove this file to start anew") from None
         missing = [part for part in _PARTS if not isinstance(checkpoint, dict) or part not in checkpoint]
         if missing:
-            raise CheckpointError(f"{path} is no state of training: it lacks {', '.join(missing)}")
+            raise CheckpointError(
+                f"{path} is no state of training: it lacks {', '.join(missing)}; remove this file to start "
+                "anew"
+            )
         return checkpoint
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Say whether a run can go on from ``path``; it is read whole.
+
+    Raises:
+        CheckpointError: There is such a file, and no run can go on from it.
+    """
+    return path.exists() and bool(AtomicCheckpointIO().load_checkpoint(path))
+
+
+def _save(checkpoint: dict[str, Any], file: BinaryIO) -> None:
+    try:
+        torch.save(checkpoint, file)
+    except RuntimeError as error:
+        # PyTorch closes its archive and complains of that, not of the file that could not be written.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise

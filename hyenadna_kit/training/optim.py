@@ -14,6 +14,8 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from hyenadna_kit.config import check_shares
+
 _FILTER = ".implicit_filter."
 _FEATURES = ".pos_emb.z"
 
@@ -53,9 +55,7 @@ class OptimizerConfig:
             value = getattr(self, name)
             if value is not None and not 0 <= value < limit:
                 raise ValueError(f"{name} must be at least 0 and below {limit}, got {value}")
-        for name in ("warmup_fraction", "final_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+        check_shares(self, "warmup_fraction", "final_fraction")
         if not self.gradient_clip > 0:
             raise ValueError(f"gradient_clip must be above 0, got {self.gradient_clip}")
 

@@ -1,26 +1,31 @@
 """Pretraining: data, model, trainer, and a model folder in the end."""
 
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from lightning import seed_everything
 
+from hyenadna_kit.backbone.memory import in_words
 from hyenadna_kit.config import to_mapping
-from hyenadna_kit.devices import pick_device
+from hyenadna_kit.devices import available_memory, pick_device
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import locked
 from hyenadna_kit.planning import check_training, recomputes
+from hyenadna_kit.training.callbacks import announce
+from hyenadna_kit.training.checkpoint_io import has_checkpoint
 from hyenadna_kit.training.datamodule import PretrainingData
 from hyenadna_kit.training.meeting import Meeting, Prepared
 from hyenadna_kit.training.module import JointTrainingModule, TrainingModule
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.pretrain_data import DataPlan, plan_data
 from hyenadna_kit.training.processes import Processes, find_processes
-from hyenadna_kit.training.run_folder import RunFolder
+from hyenadna_kit.training.run_folder import RunFolder, telling_how_to_go_on
 from hyenadna_kit.training.spread import check_spread, spread_windows
 from hyenadna_kit.training.start import Start, prepare_start
+from hyenadna_kit.training.tensorboard_rows import require_tensorboard
 from hyenadna_kit.training.trainer import build_trainer, fit
 
 
@@ -51,7 +56,7 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
             are not as many as asked for.
         CheckpointError: The checkpoint of the run is damaged, or the model that it starts from.
         MemoryLimitError: A step needs more memory than there is.
-        TrainingError: The loss is no number, or another process of the run has ended.
+        TrainingError: The loss is no number, the disk is full, or another process of the run has ended.
         SystemExit: The process was sent SIGTERM; the status is 143, and the run can go on. Or it is not the
             first one, which says what is wrong; the status is 1.
     """
@@ -64,7 +69,7 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
         bits = prepared.final_bits
         if bits is not None:
             return PretrainResult(folder.path, config.max_steps, bits, was_finished=True, rank=processes.rank)
-        with meeting.connected(pick_device("auto"), "pretrain", to_mapping(config)):
+        with meeting.connected(pick_device("auto"), "pretrain", to_mapping(config)), telling_how_to_go_on():
             start, plan = found or _prepare_alike(config, folder)
             bits = _train(start, plan, prepared, folder, processes)
     return PretrainResult(folder.path, config.max_steps, bits, was_finished=False, rank=processes.rank)
@@ -81,18 +86,26 @@ def _prepare(
     config: PretrainConfig, folder: RunFolder, processes: Processes, held: ExitStack
 ) -> tuple[Prepared, tuple[Start, DataPlan]]:
     """Begin the run in its folder, or find that it is finished; ``held`` keeps others out of it."""
+    if config.tensorboard:
+        require_tensorboard()
     folder.refuse_foreign()
     start = prepare_start(config)
     check_spread(start.config, processes)
+    device = pick_device("auto")
+    for mixer in start.config.model.backbone.mixers:
+        mixer.check_device(device)
     held.enter_context(_alone_in(folder))
     plan = plan_data(start.config, folder)
     check_spread(start.config, processes, lengths=plan.lengths.all)
-    folder.start(to_mapping(start.config), plan.record | start.record)
-    bits = folder.validation_at(config.max_steps)
-    if bits is not None and folder.has_model():
-        return Prepared(final_bits=bits), (start, plan)
-    recompute = _check_memory(start.config, processes)
-    return Prepared(recompute=recompute, goes_on=folder.checkpoint.exists()), (start, plan)
+    options, record = to_mapping(start.config), plan.record | start.record
+    folder.refuse_other(options, record)
+    prepared = Prepared(final_bits=folder.final_bits(config.max_steps))
+    if prepared.final_bits is None:
+        goes_on = has_checkpoint(folder.checkpoint)
+        recompute = _check_memory(start.config, plan.lengths.final, processes)
+        prepared = Prepared(recompute=recompute, goes_on=goes_on)
+    folder.start(options, record)
+    return prepared, (start, plan)
 
 
 def _prepare_alike(config: PretrainConfig, folder: RunFolder) -> tuple[Start, DataPlan]:
@@ -101,15 +114,20 @@ def _prepare_alike(config: PretrainConfig, folder: RunFolder) -> tuple[Start, Da
     return start, plan_data(start.config, folder)
 
 
-def _check_memory(config: PretrainConfig, processes: Processes) -> bool:
-    """Say whether to recompute activations; refuse what does not fit into memory."""
+def _check_memory(config: PretrainConfig, length: int, processes: Processes) -> bool:
+    """Say what a step takes and whether to recompute activations; refuse what does not fit into memory."""
     device = pick_device("auto")
     # The processes of a machine share its memory, unless each has that of a GPU.
     sharing = processes.per_node if device.type == "cpu" else 1
-    length = config.lengths.final // config.context_parallel
-    size = config.model.backbone.pass_size(config.batch_size * sharing, length)
-    recompute = recomputes(config.recompute, size, device, config.precision)
-    check_training(config.model, size, device, config.precision, recompute=recompute)
+    size = config.model.pass_size(config.batch_size, length // config.context_parallel)
+    recompute = recomputes(config.recompute, size, device, config.precision, processes=sharing)
+    needed = check_training(
+        config.model, size, device, config.precision, recompute=recompute, processes=sharing
+    )
+    room = available_memory(device)
+    of_room = "" if room is None else f" of {in_words(room)} that are free on {device}"
+    again = "; activations are computed again in the backward pass" if recompute else ""
+    announce(f"a step takes {in_words(needed)}{of_room}{again}")
     return recompute
 
 
@@ -139,11 +157,25 @@ def _train(
     return bits
 
 
-def _alone_in(folder: RunFolder) -> AbstractContextManager[None]:
-    """Hold the lock of a run, or raise InputError where another process trains in the folder."""
+@contextmanager
+def _alone_in(folder: RunFolder) -> Iterator[None]:
+    """Hold the lock of a run, or raise InputError where another process trains in the folder.
+
+    Folders that are made for it and stay empty are taken away again.
+    """
 
     def refuse() -> None:
         """Say that the folder is in use."""
-        raise InputError(f"another process is training in {folder.path}")
+        raise InputError(
+            f"another process is training in {folder.path}; wait until it ends, or choose another --out"
+        )
 
-    return locked(folder.path.resolve(), on_wait=refuse)
+    path = folder.path.resolve()
+    made = [place for place in path.parents if not place.exists()]
+    try:
+        with locked(path, on_wait=refuse):
+            yield
+    finally:
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()

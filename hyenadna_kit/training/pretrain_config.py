@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hyenadna_kit.config import check_least, check_shares
+from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.read_filter import ReadFilter
 from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.training.optim import OptimizerConfig
@@ -21,6 +23,8 @@ _LEAST = {
     "validation_bases": 1,
     "num_workers": 0,
     "context_parallel": 1,
+    "devices": 1,
+    "num_nodes": 1,
 }
 
 
@@ -46,7 +50,7 @@ class PretrainConfig:
     held_out: tuple[str, ...] = ()
     """What is never trained on: contigs or CONTIG:START-END."""
     validation_fraction: float = 0.1
-    """Share of the training range, its end, that is kept for validation."""
+    """Share of the training range, its end, that is kept for validation; above 0 and below 1."""
     validation_bases: int = 200_000
     """Bases on which each validation is made, spread evenly over the validation part."""
     validate_every: int = 500
@@ -54,8 +58,9 @@ class PretrainConfig:
     length: int | None = None
     """Window length in tokens; null takes the model's context length."""
     initial_length: int | None = None
-    """Window length at the first step, doubled every steps_per_length steps; while windows are short, a
-    batch has as many more of them, so that every step has as many tokens."""
+    """Window length at the first step, doubled every steps_per_length steps: length halved a few times, as
+    1024 of 32768. While windows are short, a batch has as many more of them, so that every step has as many
+    tokens."""
     steps_per_length: int = 1000
     """Steps after which a window length that is still short doubles."""
     batch_size: int = 16
@@ -96,41 +101,50 @@ class PretrainConfig:
     """Seed of weights, windows and dropout."""
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
+    tensorboard: bool = False
+    """Write what is in metrics.jsonl for TensorBoard as well, into the folder tensorboard of the run."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
 
     def __post_init__(self) -> None:
         self._refuse_data()
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_least(self, _LEAST)
         if not 0 <= self.seed < _NUM_SEEDS:
             raise ValueError(f"seed must lie in 0 to {_NUM_SEEDS - 1}, got {self.seed}")
-        for name in ("validation_fraction", "reverse_fraction", "soft_mask_weight"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+        check_shares(self, "reverse_fraction", "soft_mask_weight")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"validation_fraction must be above 0 and below 1, got {self.validation_fraction}"
+            )
+        if self.tokens_per_step is not None and self.accumulate_batches != 1:
+            raise ValueError("tokens_per_step and accumulate_batches say the same; leave one of them out")
+        if self.start_from is None or self.length is not None:
+            self.check_lengths()
 
-        self._refuse_processes()
-        self._refuse_tokens()
+    def check_lengths(self) -> None:
+        """Do nothing where the lengths go together; ask once the model of the run is known.
 
-    def _refuse_processes(self) -> None:
-        for name in ("devices", "num_nodes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-
-    def _refuse_tokens(self) -> None:
+        Raises:
+            InputError: They do not.
+        """
+        lengths, is_last_known = self.lengths, self.reads is None or self.length is not None
+        starts = sorted((lengths.final, *lengths.halves), key=lambda start: abs(start - lengths.first))
+        if is_last_known and starts[0] != lengths.first:
+            raise InputError(
+                f"initial_length must be length = {lengths.final} halved a few times, such as "
+                f"{' or '.join(map(str, starts[:2]))}, got {lengths.first}"
+            )
         if self.tokens_per_step is None:
             return
-        if self.accumulate_batches != 1:
-            raise ValueError("tokens_per_step and accumulate_batches say the same; leave one of them out")
         if self.tokens_per_step < 1 or self.tokens_per_step % self._tokens_of_batch:
-            raise ValueError(
+            raise InputError(
                 f"tokens_per_step must be a multiple of batch_size * length = {self._tokens_of_batch:,}, "
                 f"got {self.tokens_per_step:,}"
             )
 
     def _refuse_data(self) -> None:
+        if not self.out:
+            raise ValueError(f"out must name a folder, got {self.out!r}")
         if self.genome is None and self.reads is None:
             raise ValueError("name the data to train on by --genome or by --reads")
         of_genome = {"train_regions": (), "sampling": SamplingConfig(), "soft_mask_weight": 1.0}

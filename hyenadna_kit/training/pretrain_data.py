@@ -4,9 +4,13 @@ In: the options of the run. Out: where windows come from, those of validation, a
 down about them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import fingerprint
@@ -17,15 +21,18 @@ from hyenadna_kit.io.bam_file import alignment_format
 from hyenadna_kit.io.genome import Genome, open_genome
 from hyenadna_kit.io.read_store import ReadStore, build_read_store
 from hyenadna_kit.io.regions import parse_regions, refuse_overlap, whole_genome
+from hyenadna_kit.tokenizers.nucleotide import FIRST_BASE, LAST_BASE
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.run_folder import RunFolder
 from hyenadna_kit.windows.dataset import LossWeights, TokenSource, Windows
-from hyenadna_kit.windows.layout import TiledWindow, spread_windows
+from hyenadna_kit.windows.layout import TiledWindow, spread_windows, tile
 from hyenadna_kit.windows.loss_weights import SoftMaskWeights
 from hyenadna_kit.windows.masking import Masking
 from hyenadna_kit.windows.reads import ReadContigs, ReadStream, divide_reads, spread_reads
 from hyenadna_kit.windows.sampling import build_stream
 from hyenadna_kit.windows.stream import LengthSchedule
+
+_SCANNED = 1 << 20  # bases that are searched at a time for one that counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +95,7 @@ def masking_of(config: PretrainConfig) -> Masking | None:
 
 def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
     regions = choose_regions(config, genome)
+    weigh = None if config.soft_mask_weight == 1 else SoftMaskWeights(genome, config.soft_mask_weight)
     stream = build_stream(
         genome,
         regions.train,
@@ -97,12 +105,15 @@ def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
         seed=config.seed,
         reverse_fraction=config.reverse_fraction,
     )
+    validation = spread_windows(regions.validation, config.lengths.final, config.validation_bases)
+    _refuse_nothing_to_learn(genome, stream.regions, weigh)
+    _refuse_nothing_to_measure(genome, validation, str(genome.path))
     return DataPlan(
         source=genome,
         stream=stream,
         lengths=config.lengths,
-        validation=spread_windows(regions.validation, config.lengths.final, config.validation_bases),
-        weigh=None if config.soft_mask_weight == 1 else SoftMaskWeights(genome, config.soft_mask_weight),
+        validation=validation,
+        weigh=weigh,
         masking=masking_of(config),
         record={
             "genome_fingerprint": genome.fingerprint,
@@ -146,12 +157,15 @@ def _plan_reads(config: PretrainConfig, reads: ReadStore) -> DataPlan:
         seed=config.seed,
         reverse_fraction=config.reverse_fraction,
     )
-    validation = spread_reads(reads, sides.validation, config.validation_bases)
+    validation = spread_windows(
+        spread_reads(reads, sides.validation, config.validation_bases), lengths.final, config.validation_bases
+    )
+    _refuse_nothing_to_measure(contigs, validation, str(config.reads))
     return DataPlan(
         source=contigs,
         stream=stream,
         lengths=lengths,
-        validation=spread_windows(validation, lengths.final, config.validation_bases),
+        validation=validation,
         weigh=contigs.weights if config.quality_weights else None,
         masking=masking_of(config),
         record={
@@ -161,6 +175,32 @@ def _plan_reads(config: PretrainConfig, reads: ReadStore) -> DataPlan:
             "held_out": [region.region for region in held_out],
         },
     )
+
+
+def _refuse_nothing_to_learn(genome: Genome, regions: Sequence[Interval], weigh: LossWeights | None) -> None:
+    """Refuse regions in which no base has a part in the loss."""
+    parts = (part for region in regions for part in tile(region, _SCANNED))
+    if not any((_is_base(genome, part) & (weigh is None or weigh(part) > 0)).any() for part in parts):
+        num_bases = sum(region.length for region in regions)
+        raise InputError(
+            f"{genome.path}: none of the {num_bases:,} bp to train on is an A, C, G or T that counts in the "
+            "loss; choose other regions, or a soft_mask_weight above 0"
+        )
+
+
+def _refuse_nothing_to_measure(source: TokenSource, windows: Sequence[TiledWindow], name: str) -> None:
+    """Refuse validation windows that hold no base."""
+    if not any(_is_base(source, window.scored).any() for window in windows):
+        num_bases = sum(window.scored.length for window in windows)
+        raise InputError(
+            f"{name}: no A, C, G or T is among the {num_bases:,} bp to validate on; change "
+            "validation_fraction or train_regions"
+        )
+
+
+def _is_base(source: TokenSource, interval: Interval) -> NDArray[np.bool_]:
+    tokens = source.tokens(interval)
+    return (tokens >= FIRST_BASE) & (tokens <= LAST_BASE)
 
 
 def _lengths_on(config: PretrainConfig, reads: ReadStore) -> LengthSchedule:

@@ -3,26 +3,34 @@
 config.resolved.yaml    every option; running from this file gives the same run
 run.json                versions, fingerprint of the genome, regions
 metrics.jsonl           one line every few steps
+timing.jsonl            as many lines: how long training took, on what
+tensorboard/            the metrics once more, where that was asked for
 checkpoints/last.ckpt   state of training
 reads/                  read store, where reads were given as BAM or CRAM
 config.json, model.safetensors, tokenizer.json    the model, once trained
+report.html, report.json    what came of it
 """
 
 import json
+import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from hyenadna_kit.errors import InputError
-from hyenadna_kit.files import atomic_file
+from hyenadna_kit.errors import InputError, TrainingError
+from hyenadna_kit.files import NO_ROOM, atomic_file
 from hyenadna_kit.strict_yaml import load_yaml
 
 CONFIG_NAME = "config.resolved.yaml"
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
+TIMING_NAME = "timing.jsonl"
+TENSORBOARD_NAME = "tensorboard"
 CHECKPOINT_NAME = "checkpoints/last.ckpt"
 READS_NAME = "reads"
 
@@ -36,7 +44,7 @@ _LEFT_BY_A_KILL = (RECORD_NAME, READS_NAME, f".{READS_NAME}.lock")
 _PACKAGES = ("hyenadna_kit", "torch", "lightning", "numpy")
 
 # These say where things lie and how they are read, not what is computed.
-_FREE_OPTIONS = frozenset({"genome", "reads", "out", "num_workers", "start_from"})
+_FREE_OPTIONS = frozenset({"genome", "reads", "out", "num_workers", "start_from", "tensorboard"})
 
 
 class RunFolder:
@@ -56,6 +64,16 @@ class RunFolder:
         return self.path / METRICS_NAME
 
     @property
+    def timing(self) -> Path:
+        """The log of how long training took."""
+        return self.path / TIMING_NAME
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files of TensorBoard."""
+        return self.path / TENSORBOARD_NAME
+
+    @property
     def reads(self) -> Path:
         """The read store of a run on a BAM or CRAM."""
         return self.path / READS_NAME
@@ -66,6 +84,10 @@ class RunFolder:
         rows = read_metrics(self.metrics)
         return next((row[name] for row in reversed(rows) if row["step"] == step and name in row), None)
 
+    def final_bits(self, max_steps: int) -> float | None:
+        """Return the bits per base of a run that is finished; None where there is something to do."""
+        return self.validation_at(max_steps) if self.has_model() else None
+
     def has_model(self) -> bool:
         """Say whether the trained model lies here, which is the last thing a run writes."""
         return all((self.path / name).exists() for name in _MODEL_NAMES)
@@ -74,13 +96,31 @@ class RunFolder:
         """Refuse a folder with files that are no run; what a run killed at its start left is none.
 
         Raises:
-            InputError: There are such files.
+            InputError: There are such files, or no folder can be there.
         """
+        for place in (self.path, *self.path.parents):
+            if place.exists() and not place.is_dir():
+                raise InputError(f"--out {self.path}: {place} is no folder; choose another one")
         if not self.path.exists() or (self.path / CONFIG_NAME).exists():
             return
         left = [path for path in self.path.iterdir() if path.name not in _LEFT_BY_A_KILL]
         if any(not path.match(_TEMPORARIES) for path in left):
             raise InputError(f"--out {self.path} holds files but no run; choose another folder")
+
+    def refuse_other(self, config: dict[str, Any], record: dict[str, Any]) -> None:
+        """Refuse a folder that holds another run than this one, or files that are no run.
+
+        Args:
+            config: Every option, as plain data.
+            record: What else decides the result: fingerprints and regions.
+
+        Raises:
+            InputError: It does.
+        """
+        self.refuse_foreign()
+        if (self.path / CONFIG_NAME).exists():
+            self._refuse_difference(load_yaml(self.path / CONFIG_NAME), config)
+            self._refuse_difference(read_record(self.path), record)
 
     def start(self, config: dict[str, Any], record: dict[str, Any]) -> None:
         """Write down what the run is, or check that it is the run that lies here.
@@ -94,18 +134,17 @@ class RunFolder:
         Raises:
             InputError: The folder holds another run, or files that are no run.
         """
-        self.refuse_foreign()
+        self.refuse_other(config, record)
         for path in list(self.path.rglob(_TEMPORARIES)):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        _cut_to_whole_lines(self.metrics)
         if not (self.path / CONFIG_NAME).exists():
             with atomic_file(self.path / RECORD_NAME) as path:
-                versions = {package: version(package) for package in _PACKAGES}
+                versions = {"python": platform.python_version()}
+                versions |= {package: version(package) for package in _PACKAGES}
                 path.write_text(json.dumps(record | {"versions": versions}, indent=2) + "\n")
             with atomic_file(self.path / CONFIG_NAME) as path:
                 path.write_text(yaml.safe_dump(config, sort_keys=False))
-            return
-        self._refuse_difference(load_yaml(self.path / CONFIG_NAME), config)
-        self._refuse_difference(read_record(self.path), record)
 
     def _refuse_difference(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         old, new = _flat(before), _flat(now)
@@ -135,11 +174,51 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a metrics file; a last line that a kill cut short is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    """Return the rows of a metrics file; a last line that a kill or a full disk cut short is left out.
+
+    Raises:
+        InputError: A line is no row of measurements.
+    """
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    return [_row(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict) or "step" not in row:
+        raise InputError(f"{place} is no row of measurements, got {line[:40]!r}; remove this line")
+    return row
+
+
+def _cut_to_whole_lines(path: Path) -> None:
+    """Remove a last line that was cut short: another would be written behind it."""
+    content = path.read_bytes() if path.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(whole)
+
+
+@contextmanager
+def telling_how_to_go_on() -> Iterator[None]:
+    """Say of a full disk that the run can go on once there is room.
+
+    Raises:
+        TrainingError: The disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise TrainingError(
+            f"{error.filename}: {error.strerror}; make room there, and the same command continues the run"
+        ) from None
 
 
 def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:

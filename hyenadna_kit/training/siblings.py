@@ -17,12 +17,13 @@ from typing import Any
 
 import yaml
 
+from hyenadna_kit.files import writing
 from hyenadna_kit.training.processes import STARTED_BY_FIRST, Processes
+from hyenadna_kit.training.stopping import TERMINATED
 
 _PROGRAM = "hyenadna_kit.cli"
 _SECONDS_TO_END = 60.0
 _SECONDS_TO_NOTICE = 30.0
-_TERMINATED = 128 + signal.SIGTERM
 
 
 @contextmanager
@@ -39,7 +40,8 @@ def siblings(command: str, options: dict[str, Any], processes: Processes, port: 
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "options.yaml"
-        path.write_text(yaml.safe_dump(options, sort_keys=False))
+        with writing(path):
+            path.write_text(yaml.safe_dump(options, sort_keys=False))
         words = [sys.executable, "-m", _PROGRAM, command, "--config", str(path)]
         started = [
             # What they read is the pipe that ties them to this process.
@@ -119,7 +121,7 @@ class _Watch:
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
         status = process.wait()
-        if status in (0, _TERMINATED) or self._stopped.wait(_SECONDS_TO_NOTICE):
+        if status in (0, TERMINATED) or self._stopped.wait(_SECONDS_TO_NOTICE):
             return
         sys.stderr.write(
             f"a process of this run ended with status {status}; the same command continues the run\n"

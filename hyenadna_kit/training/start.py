@@ -33,7 +33,8 @@ def prepare_start(config: PretrainConfig) -> Start:
     """Return what a run begins with.
 
     Raises:
-        InputError: A model is described beside the folder whose weights are taken.
+        InputError: A model is described beside the folder whose weights are taken, or the lengths of windows
+            and steps do not go with its length.
         CheckpointError: The folder is damaged.
     """
     if config.start_from is None:
@@ -44,7 +45,9 @@ def prepare_start(config: PretrainConfig) -> Start:
         model = model.with_context_length(longest)
     if config.model not in (HyenaDNAConfig(), model.config):
         raise InputError(
-            f"the model is that of start_from {config.start_from}: leave --model out, but for the options "
-            "of training"
+            f"the model is that of start_from {config.start_from}, and --model describes another one; leave "
+            "--model out"
         )
-    return Start(replace(config, model=model.config), model)
+    config = replace(config, model=model.config)
+    config.check_lengths()
+    return Start(config, model)

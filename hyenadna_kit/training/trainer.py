@@ -1,7 +1,6 @@
 """Lightning's trainer as every run of pretraining uses it, and the statuses with which it ends."""
 
 import logging
-import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +9,19 @@ from lightning import Callback, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from hyenadna_kit.devices import computes_in_bfloat16, pick_device
+from hyenadna_kit.errors import TrainingError
 from hyenadna_kit.training.callbacks import LastCheckpoint, MetricsLog, ProgressReport
 from hyenadna_kit.training.checkpoint_io import AtomicCheckpointIO
 from hyenadna_kit.training.datamodule import PretrainingData
 from hyenadna_kit.training.module import TrainingModule
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.processes import Processes
+from hyenadna_kit.training.run_clock import RunClock
 from hyenadna_kit.training.run_folder import RunFolder
-from hyenadna_kit.training.stopping import StopTogether
+from hyenadna_kit.training.step_rows import StepRows
+from hyenadna_kit.training.stopping import TERMINATED, StopTogether
 from hyenadna_kit.training.strategy import KnownProcesses, choose_strategy
-
-_SIGNALLED = 128  # a shell adds the number of the signal
+from hyenadna_kit.training.tensorboard_rows import TensorBoardRows
 
 
 def build_trainer(config: PretrainConfig, folder: RunFolder, processes: Processes) -> Trainer:
@@ -46,7 +47,7 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, processes: Processe
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         plugins=[AtomicCheckpointIO(), KnownProcesses(processes)],
-        callbacks=[*_stopping(processes), *_reporting(config, folder)],
+        callbacks=[StopTogether(), *_reporting(config, folder)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -55,13 +56,11 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, processes: Processe
     )
 
 
-def _stopping(processes: Processes) -> list[Callback]:
-    return [StopTogether()] if processes.count > 1 else []
-
-
 def _reporting(config: PretrainConfig, folder: RunFolder) -> list[Callback]:
+    copies = [TensorBoardRows(folder.tensorboard)] if config.tensorboard else []
     return [
-        MetricsLog(folder.metrics, config.log_every),
+        MetricsLog(StepRows(folder.metrics, copies), config.log_every),
+        RunClock(StepRows(folder.timing), config.log_every),
         ProgressReport(),
         LastCheckpoint(
             folder.checkpoint, every=config.checkpoint_every, validate_every=config.validate_every
@@ -83,8 +82,9 @@ def fit(
 
     Raises:
         SystemExit: The process was sent SIGTERM; the status is 143.
+        TrainingError: A process that reads windows has ended.
     """
-    with _quiet(), _exit_statuses():
+    with _quiet(), _exit_statuses(), _lost_workers_are_told():
         trainer.fit(module, datamodule=data, ckpt_path=str(folder.checkpoint) if goes_on else None)
         # The first process alone knows what was measured, and all take part in measuring.
         if trainer.strategy.broadcast(folder.validation_at(trainer.max_steps) is None):
@@ -112,8 +112,23 @@ def _exit_statuses() -> Iterator[None]:
     try:
         yield
     except SIGTERMException:
-        raise SystemExit(_SIGNALLED + signal.SIGTERM) from None
+        raise SystemExit(TERMINATED) from None
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
+
+
+@contextmanager
+def _lost_workers_are_told() -> Iterator[None]:
+    """Turn what PyTorch says of a process that was killed beside this one into a line with a remedy."""
+    try:
+        yield
+    except RuntimeError as error:
+        # It raises nothing more special.
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise TrainingError(
+            "a process that reads windows was killed, for lack of memory maybe; the same command continues "
+            "the run, and --num_workers 0 needs no such process"
+        ) from None

@@ -32,11 +32,10 @@ class LengthSchedule:
     """Steps after which the length doubles, until it is ``final``."""
 
     def __post_init__(self) -> None:
+        if self.final < 2:
+            raise InputError(f"length must be at least 2, got {self.final}")
         if not 2 <= self.first <= self.final:
-            raise InputError(
-                f"windows must be 2 tokens long at least, and initial_length {self.first} no longer than "
-                f"length {self.final}"
-            )
+            raise InputError(f"initial_length must lie in 2 to length = {self.final}, got {self.first}")
         if self.steps_per_length < 1:
             raise InputError(f"steps_per_length must be at least 1, got {self.steps_per_length}")
 
@@ -44,6 +43,11 @@ class LengthSchedule:
     def first(self) -> int:
         """Length at the first step."""
         return self.final if self.initial is None else self.initial
+
+    @property
+    def halves(self) -> list[int]:
+        """``final`` halved ever again, rounded down: from there it doubles to ``final``."""
+        return [self.final >> times for times in range(1, self.final.bit_length() - 1)]
 
     def at(self, step: int) -> int:
         """Return the length of the windows of ``step``.

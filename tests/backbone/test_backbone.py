@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hyenadna_kit.backbone.backbone import BackboneConfig, filter_parameters
+from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from tests.oracles import direct_hyena
@@ -90,16 +90,6 @@ def test_training_drops_and_eval_does_not():
     backbone.train()
     torch.manual_seed(0)
     assert not torch.equal(backbone(IDS), backbone(IDS))
-
-
-def test_filter_parameters_are_the_networks_of_all_filters():
-    backbone = build(mixer=HyenaConfig(filter=FilterConfig(filter_order=6, features="learned")))
-    suffixes = ["0.weight", "0.bias", "1.freq", "2.weight", "2.bias", "4.weight", "4.bias", "6.weight"]
-    named = dict(backbone.named_parameters())
-    expected = [f"layers.{i}.mixer.filter_fn.implicit_filter.{s}" for i in range(2) for s in suffixes]
-    found = filter_parameters(backbone)
-    assert [name for name, _ in found] == expected
-    assert all(parameter is named[name] for name, parameter in found)
 
 
 def test_weights_start_as_published():

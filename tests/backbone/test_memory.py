@@ -10,8 +10,11 @@ import pytest
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.memory import in_words, inference_bytes, plan_inference, training_bytes
 from hyenadna_kit.backbone.mixers.attention import AttentionConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.config import to_mapping
 from hyenadna_kit.errors import MemoryLimitError
+from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
+from hyenadna_kit.model import HyenaDNAConfig
 
 SIZE = BackboneConfig(d_model=64, num_layers=4, context_length=50_000).pass_size(2, 50_000)
 
@@ -20,7 +23,6 @@ import json, os, sys
 from pathlib import Path
 import torch
 from hyenadna_kit.model import HyenaDNAConfig
-from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.config import from_mapping
 
 def kilobytes(field):
@@ -35,8 +37,7 @@ def step(model, job, length, batch):
             model.head.loss(logits, ids.int()).backward()
 
 def measure(job):
-    backbone = from_mapping(BackboneConfig, job["backbone"], "job")
-    model = HyenaDNAConfig(backbone=backbone).build().train(job["train"])
+    model = from_mapping(HyenaDNAConfig, job["model"], "job").build().train(job["train"])
     model.backbone.recompute_activations(enabled=job["recompute"])
     step(model, job, 64, 1)  # what is loaded by the first call is not part of it
     idle = kilobytes("VmRSS")
@@ -59,7 +60,10 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a fork has none but its own
 
 HYBRID = {"other_mixer": AttentionConfig(num_heads=2), "other_layers": (1,)}
 ATTENTION = {"mixer": AttentionConfig(num_heads=2)}
+BIDIRECTIONAL = {"mixer": HyenaConfig(bidirectional=True), "masked": True}
+BOTH_STRANDS = {"both_strands": True, "masked": True}
 USUAL = {"batch": 1, "train": False, "recompute": False, "bf16": False}
+OF_MODEL = ("both_strands", "masked")
 JOBS = {
     name: USUAL | job
     for name, job in {
@@ -77,14 +81,26 @@ JOBS = {
         | HYBRID,
         "training, attention, bf16": {"length": 4096, "train": True, "bf16": True, "d_model": 256}
         | ATTENTION,
+        "inference, both strands": {"length": 60_000} | BOTH_STRANDS,
+        "inference, bidirectional": {"length": 60_000} | BIDIRECTIONAL,
+        "training, both strands": {"length": 4096, "train": True, "batch": 2} | BOTH_STRANDS,
+        "training, bidirectional": {"length": 8192, "train": True} | BIDIRECTIONAL,
+        "training, both strands, bidirectional, recomputed": {"length": 8192, "train": True}
+        | {"recompute": True, "num_layers": 3}
+        | BOTH_STRANDS
+        | BIDIRECTIONAL,
     }.items()
 }
 
 
-def backbone_of(job):
-    """Return the backbone that a job runs."""
-    sizes = {name: value for name, value in job.items() if name not in (*USUAL, "length")}
-    return BackboneConfig(context_length=job["length"], **sizes)
+def model_of(job):
+    """Return the model that a job runs."""
+    sizes = {name: value for name, value in job.items() if name not in (*USUAL, *OF_MODEL, "length")}
+    backbone = BackboneConfig(context_length=job["length"], **sizes)
+    if "masked" not in job:
+        return HyenaDNAConfig(backbone=backbone)
+    head = MaskedLanguageModelHeadConfig()
+    return HyenaDNAConfig(backbone=backbone, head=head, both_strands=job.get("both_strands", False))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +108,7 @@ def peaks():
     """Return the bytes that each job takes at its peak, each in a process of its own."""
     fields = ("length", *USUAL)
     jobs = {
-        name: {key: job[key] for key in fields} | {"backbone": to_mapping(backbone_of(job))}
+        name: {key: job[key] for key in fields} | {"model": to_mapping(model_of(job))}
         for name, job in JOBS.items()
     }
     run = subprocess.run(
@@ -110,7 +126,7 @@ def peaks():
 @pytest.mark.parametrize("name", JOBS)
 def test_peak_of_a_process_is_foretold_within_15_percent(peaks, name):
     job = JOBS[name]
-    size = backbone_of(job).pass_size(job["batch"], job["length"])
+    size = model_of(job).pass_size(job["batch"], job["length"])
     if job["train"]:
         told = training_bytes(size, product_bytes=2 if job["bf16"] else 4, recompute=job["recompute"])
     else:

@@ -198,7 +198,8 @@ def test_missing_model_and_damaged_record_are_one_line(folder, capsys):
     status = cli.main(["evaluate", "--model", "none", "--genome", "g.fa", "--regions", "toy3"])
     assert (status, capsys.readouterr().err) == (
         1,
-        "hyenadna-kit evaluate: model folder none does not exist; name a folder, or a model that comes along ()\n",
+        "hyenadna-kit evaluate: model folder none does not exist; name a folder, or a model that comes along "
+        "(ecoli-tiny, yeast-tiny)\n",
     )
 
 

@@ -1,4 +1,7 @@
-"""Exit codes of ``score`` and ``score-batch`` that no other test ends with, and the table of all."""
+"""Exit codes of ``score`` and ``score-batch`` that no other test ends with, and the table of all.
+
+How ``pretrain`` ends when it is stopped is tested in tests/training.
+"""
 
 import os
 import re
@@ -13,6 +16,7 @@ import pytest
 
 from hyenadna_kit import cli
 from hyenadna_kit.commands.score import TOO_FEW_SCORED
+from hyenadna_kit.training.stopping import TERMINATED
 from tests.commands.score_folder import COMMAND, ENVIRONMENT, SNVS, Folder, save_small_model
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +30,8 @@ def folder(tmp_path):
 def test_table_has_the_codes_of_the_program():
     page = (ROOT / "docs" / "commands.md").read_text()
     documented = [int(code) for code in re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE)]
-    program = [cli.FAILED, cli.MISUSED, TOO_FEW_SCORED, cli.INTERRUPTED, cli.BROKEN_PIPE]
-    assert documented == [0, *program] == [0, 1, 2, 3, 130, 141]
+    program = [cli.FAILED, cli.MISUSED, TOO_FEW_SCORED, cli.INTERRUPTED, cli.BROKEN_PIPE, TERMINATED]
+    assert documented == [0, *program] == [0, 1, 2, 3, 130, 141, 143]
 
 
 @pytest.mark.parametrize("command", ["score", "score-batch"])

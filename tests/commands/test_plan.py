@@ -5,11 +5,16 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
+from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.attention import AttentionConfig
+from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.cli import main
+from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.model import HyenaDNAConfig
-from hyenadna_kit.planning import _with_pairs
+from hyenadna_kit.planning import _with_pairs, plan_pass
 
 
 @pytest.fixture
@@ -77,6 +82,36 @@ def test_a_hybrid_is_planned_by_both_of_its_mixers(folder, capsys):
         assert float(hybrid["time (extrapolated)"].split()[0]) > 0
 
 
+@pytest.mark.parametrize("words", [["--length", "20000"], ["--length", "4096", "--train"]])
+def test_a_model_of_both_strands_takes_what_twice_as_many_sequences_take(folder, capsys, words):
+    text = (folder / "c.yaml").read_text() + "  head: {class_path: MaskedLanguageModelHeadConfig}\n"
+    (folder / "one.yaml").write_text(text)
+    (folder / "both.yaml").write_text(f"{text}  both_strands: true\n")
+    both = plan(capsys, "both.yaml", *words, "--batch_size", "3")[1]
+    assert (
+        both["activations at most"]
+        == plan(capsys, "one.yaml", *words, "--batch_size", "6")[1]["activations at most"]
+    )
+    assert f"3 x {int(words[1]):,} tokens" in " ".join(both.values())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_weights_are_those_of_the_whole_model(tied):
+    filters = FilterConfig(filter_order=8, features="learned")
+    backbone = BackboneConfig(
+        d_model=16,
+        num_layers=5,
+        context_length=512,
+        mixer=HyenaConfig(order=3, filter=filters),
+        other_mixer=AttentionConfig(num_heads=2),
+        other_layers=(1, 4),
+    )
+    config = HyenaDNAConfig(backbone=backbone, head=LanguageModelHeadConfig(tied=tied))
+    weights = [parameter.numel() for parameter in config.build().parameters()]
+    found = plan_pass(config, config.pass_size(1, 64), torch.device("cpu"))
+    assert found.weights == 4 * sum(weights)
+
+
 @pytest.mark.parametrize("length", [1, 100, 8192, 100_000])
 def test_time_of_attention_grows_with_the_square_of_the_length(length):
     found = _with_pairs(lambda tokens: 3e-6 * tokens + 5e-9 * tokens**2, length)
@@ -90,8 +125,6 @@ def test_time_of_a_disturbed_measurement_grows_with_the_length_at_least(half):
 
 
 def test_gpu_that_is_not_here_is_planned_without_a_time(folder, capsys):
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     status, facts, _ = plan(capsys, "model", "--device", "cuda", "--length", "1000000")

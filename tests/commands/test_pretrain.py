@@ -66,10 +66,12 @@ def test_stderr_holds_progress_alone(folder):
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    lines = finished.stderr.splitlines()
+    memory, *lines = finished.stderr.splitlines()
+    assert memory.startswith("a step takes ")
     bits = [line.removeprefix(f"step {step}: validation ") for line, step in zip(lines, (3, 6), strict=True)]
     assert all(float(text.removesuffix(" bits per base")) > 1 for text in bits)
-    assert finished.stdout == f"run: 6 steps, {bits[1].split()[0]} bits per base on the validation part\n"
+    measured = f"{bits[1].split()[0]} bits per base on the validation part"
+    assert finished.stdout == f"run: 6 steps, {measured}, see run/report.html\n"
 
 
 def test_flags_override_the_file(folder, capsys):
@@ -144,7 +146,7 @@ def test_current_folder_may_be_the_run(folder, capsys, monkeypatch):
 def test_file_in_the_place_of_the_run_is_left_alone(folder, capsys):
     Path("run").write_text("mine")
     status, _, err = pretrain(capsys)
-    assert (status, err) == (1, "hyenadna-kit pretrain: run: Not a directory\n")
+    assert (status, err) == (1, "hyenadna-kit pretrain: --out run: run is no folder; choose another one\n")
     assert Path("run").read_text() == "mine"
 
 

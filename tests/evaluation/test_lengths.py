@@ -11,21 +11,27 @@ import torch
 from hyenadna_kit import cli
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
+from hyenadna_kit.backbone.mixers.attention import AttentionConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.evaluation.lengths import evaluate_lengths, tail_shares
 from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
 from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.model import HyenaDNAConfig
 
 TEXT = "".join(random.Random(4).choices("ACGT", k=500)).replace("GG", "GN")
 CONTEXT = 16
+ATTENTION = AttentionConfig(num_heads=2)
 
 
-def build(mode="continue", **filters):
-    filter_config = FilterConfig(filter_order=6, beyond_context=mode, **filters)
-    backbone = BackboneConfig(d_model=8, context_length=CONTEXT, mixer=HyenaConfig(filter=filter_config))
-    model = HyenaDNAConfig(backbone=backbone).build().eval()
+def hyena(mode):
+    return HyenaConfig(filter=FilterConfig(filter_order=6, beyond_context=mode))
+
+
+def build(mode="continue", **sizes):
+    sizes = {"mixer": hyena(mode)} | sizes
+    model = HyenaDNAConfig(backbone=BackboneConfig(d_model=8, context_length=CONTEXT, **sizes)).build().eval()
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -101,10 +107,26 @@ def test_share_of_the_tail_is_that_of_the_impulse_response():
     expected = float((whole - without)[:, CONTEXT:].square().sum() / whole.square().sum())
     assert 0 < expected < 1
     found = tail_shares(model, ids)
-    assert len(found) == 2
+    assert list(found) == [0, 1]
     assert found[0] == pytest.approx(expected, rel=1e-4)
-    assert tail_shares(model, ids[:, :CONTEXT]) == [0.0, 0.0]
-    assert tail_shares(build("truncate"), ids) == [0.0, 0.0]
+    assert tail_shares(model, ids[:, :CONTEXT]) == {0: 0.0, 1: 0.0}
+    assert tail_shares(build("truncate"), ids) == {0: 0.0, 1: 0.0}
+
+
+@pytest.mark.parametrize(
+    ("mixers", "layers"),
+    [
+        ({"other_mixer": ATTENTION, "other_layers": (1,)}, [0, 2]),
+        ({"mixer": ATTENTION, "other_mixer": hyena("continue"), "other_layers": (1,)}, [1]),
+        ({"mixer": ATTENTION}, []),
+    ],
+    ids=["attention in a layer", "filters in a layer", "no filters"],
+)
+def test_layers_with_filters_alone_have_a_share(mixers, layers):
+    ids = torch.from_numpy(np.random.default_rng(0).integers(7, 11, (1, 60)))
+    found = tail_shares(build(num_layers=3, **mixers), ids)
+    assert list(found) == layers
+    assert all(0 < share < 1 for share in found.values())
 
 
 def evaluate(tmp_path, capsys, *more, model=None):
@@ -122,7 +144,10 @@ def test_command_prints_a_line_a_length_and_truncation_beside(genome, tmp_path, 
     assert figures["trained_length"] == CONTEXT
     assert [each["length"] for each in figures["modes"]["continue"]] == [8, 64, 200]
     assert [each["length"] for each in figures["modes"]["truncate"]] == [64, 200]
-    assert list(figures["tail_shares"]) == ["64", "200"]
+    assert {length: list(shares) for length, shares in figures["tail_shares"].items()} == {
+        "64": ["0", "1"],
+        "200": ["0", "1"],
+    }
     rows = [line.split() for line in printed.out.splitlines()]
     assert rows[0] == ["tokens", "continue", "truncate", "from", "beyond"]
     for row, mode in ((1, "continue"), (2, "truncate")):
@@ -138,6 +163,66 @@ def test_named_mode_takes_the_place_of_the_model_s_own(genome, tmp_path, capsys)
     assert printed[0].split()[1] == "decay"
     assert printed[0].splitlines()[1].split()[2] == printed[1].splitlines()[1].split()[1]
     assert "from beyond" not in printed[1]
+
+
+@pytest.mark.parametrize(
+    ("mixers", "mode", "layers"),
+    [
+        ({"other_mixer": ATTENTION, "other_layers": (0,)}, "continue", ["1"]),
+        ({"mixer": ATTENTION, "other_mixer": hyena("decay"), "other_layers": (1,)}, "decay", ["1"]),
+        ({"other_mixer": hyena("truncate"), "other_layers": (1,)}, "as it is", ["0", "1"]),
+        ({"other_mixer": hyena("interpolate"), "other_layers": (1,)}, "as it is", None),
+    ],
+    ids=["attention first", "attention mostly", "two kinds of filters", "filters that stretch"],
+)
+def test_filters_of_any_layer_are_ended_beside(genome, tmp_path, capsys, mixers, mode, layers):
+    out = tmp_path / "f.json"
+    status, printed = evaluate(tmp_path, capsys, "--lengths", "8,64", "--json", out, model=build(**mixers))
+    assert status == 0
+    figures = json.loads(out.read_text())
+    assert {name: [each["length"] for each in found] for name, found in figures["modes"].items()} == {
+        mode: [8, 64],
+        "truncate": [64],
+    }
+    assert {name: list(shares) for name, shares in figures["tail_shares"].items()} == (
+        {} if layers is None else {"64": layers}
+    )
+    assert "the filters were trained on 16 tokens" in printed.out
+
+
+def test_model_without_filters_has_nothing_to_end(genome, tmp_path, capsys):
+    out = tmp_path / "f.json"
+    attention = build(mixer=ATTENTION)
+    status, printed = evaluate(tmp_path, capsys, "--lengths", "8,64", "--json", out, model=attention)
+    assert status == 0
+    figures = json.loads(out.read_text())
+    assert list(figures["modes"]) == ["as it is"]
+    assert figures["tail_shares"] == {}
+    heading, *_, last = printed.out.splitlines()
+    assert heading.split() == ["tokens", "as", "it", "is"]
+    assert (
+        last
+        == "bits per base; the model was trained on 16 tokens, and no layer has filters that could end there"
+    )
+
+
+def test_mode_for_filters_that_are_not_there_is_refused(genome, tmp_path, capsys):
+    words = ("--lengths", "64", "--beyond_context", "decay")
+    status, printed = evaluate(tmp_path, capsys, *words, model=build(mixer=ATTENTION))
+    assert (status, printed.out) == (1, "")
+    (line,) = printed.err.splitlines()
+    assert line.endswith(
+        "beyond_context='decay' is for Hyena mixers, this one is AttentionConfig; leave it out"
+    )
+
+
+def test_masked_model_has_no_likelihoods_of_what_follows(genome, tmp_path, capsys):
+    masked = HyenaDNAConfig(
+        backbone=BackboneConfig(d_model=8, context_length=CONTEXT), head=MaskedLanguageModelHeadConfig()
+    )
+    status, printed = evaluate(tmp_path, capsys, "--lengths", "64", model=masked.build())
+    assert (status, printed.out) == (1, "")
+    assert "likelihoods need a language-model head, this model has MaskedLanguageModelHead" in printed.err
 
 
 @pytest.mark.parametrize("text", ["64q", "k", "-5", "1.5k", "²"])

@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack, contextmanager
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
-CLIENTS = ("sbatch", "scancel", "sinfo", "squeue", "srun")
+CLIENTS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
 SECONDS_TO_START = 60
 
 CONFIG = """\
@@ -39,6 +39,14 @@ SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=16000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+
+SNAKEMAKE_PROFILE = """\
+slurm-status-command: squeue
+slurm-no-account: true
+slurm-init-seconds-before-status-checks: 2
+seconds-between-status-checks: 2
+"""
+"""What Snakemake must be told of a cluster without accounting, and what a test would wait for."""
 
 
 def missing_programs():

@@ -2,7 +2,6 @@
 
 import copy
 import gzip
-import importlib.util
 import json
 import os
 import random
@@ -21,18 +20,15 @@ from hyenadna_kit.commands.score import TOO_FEW_SCORED
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.testing import tiny_model, toy_genome, toy_variants, write_toy_genome, write_toy_vcf
 from tests.oracles.vcf import write_bcf
-from tests.pipelines.one_node_slurm import missing_programs, one_node_slurm
+from tests.pipelines.needs import needs_slurm, needs_slurm_plugin, needs_snakemake
+from tests.pipelines.one_node_slurm import SNAKEMAKE_PROFILE, one_node_slurm
+from tests.pipelines.sessions import is_any, is_driver, kill_some, needs_proc
 
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "pipelines" / "score" / "profiles"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 PROGRAM = [sys.executable, "-m", "hyenadna_kit.cli"]
 LENGTH, NUM_VARIANTS = 40_000, 400
-
-needs_snakemake = pytest.mark.skipif(
-    importlib.util.find_spec("snakemake") is None and shutil.which("snakemake") is None,
-    reason="Snakemake is not installed: pip install 'hyenadna_kit[pipelines]'",
-)
 
 
 class Inputs:
@@ -186,25 +182,6 @@ def test_fault_of_a_shard_is_one_line_and_the_older_output_stays(inputs, tmp_pat
     assert out.read_text() == "older"
 
 
-def processes_of(session):
-    """Return the command line of every process of a session, by its number."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            # The second field may hold spaces and ends with the last bracket.
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found[int(folder.name)] = [word.decode() for word in words]
-    return found
-
-
-def is_driver(pid, words, session):
-    return pid == session
-
-
 def is_driver_or_snakemake(pid, words, session):
     return pid == session or any("snakemake" in word for word in words[:4])
 
@@ -213,23 +190,10 @@ def is_worker(pid, words, session):
     return "score" in words
 
 
-def is_any(pid, words, session):
-    return True
-
-
-def kill_some(session, is_victim):
-    for pid, words in processes_of(session).items():
-        if is_victim(pid, words, session):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
-
 @needs_snakemake
 @pytest.mark.slow
 @pytest.mark.kill
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find processes")
+@needs_proc
 @pytest.mark.parametrize("is_victim", [is_driver, is_driver_or_snakemake, is_worker, is_any])
 def test_same_command_after_a_kill_gives_the_same_bytes(inputs, tmp_path, is_victim):
     out, seed = tmp_path / "out.vcf.gz", os.environ.get("HYENADNA_KIT_KILL_SEED", "0")
@@ -302,46 +266,21 @@ def test_missing_snakemake_is_told_with_its_remedy(inputs, tmp_path, monkeypatch
     )
 
 
-SLURM_PROFILE = """\
-slurm-status-command: squeue
-slurm-no-account: true
-slurm-init-seconds-before-status-checks: 2
-seconds-between-status-checks: 2
-"""
-"""What a cluster without accounting needs, and what a test would wait for."""
-
-
 @needs_snakemake
 @pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
-    reason="Snakemake's plugin for SLURM is not installed: pip install 'hyenadna_kit[pipelines]'",
-)
-@pytest.mark.skipif(
-    bool(missing_programs()), reason=f"not installed: {', '.join(missing_programs())} (slurm-wlm, munge)"
-)
+@needs_slurm_plugin
+@needs_slurm
 def test_slurm_gives_the_same_bytes(inputs, tmp_path, tmp_path_factory):
     profile, out = tmp_path / "profile", tmp_path / "out.vcf.gz"
     shutil.copytree(PROFILES / "slurm", profile)
     with (profile / "config.yaml").open("a") as shipped:
-        shipped.write(SLURM_PROFILE)
+        shipped.write(SNAKEMAKE_PROFILE)
     with one_node_slurm(tmp_path_factory.mktemp("slurm")) as environment:
         result = inputs.batch(out, "--profile", profile, shards=2, env=ENVIRONMENT | environment)
     assert result.returncode == 0, result.stderr
     assert out.read_bytes() == inputs.whole.read_bytes()
     log = (tmp_path / "out.vcf.gz.work" / "logs" / "snakemake.log").read_text()
     assert log.count("has been submitted with SLURM jobid") == 1 + 2 + 1 + 1
-
-
-@needs_snakemake
-@pytest.mark.parametrize("path", sorted(PROFILES.glob("*/config.yaml")), ids=lambda path: path.parent.name)
-def test_shipped_profile_names_options_of_snakemake(path):
-    program = shutil.which("snakemake")
-    words = [program] if program else [sys.executable, "-m", "snakemake"]
-    known = subprocess.run([*words, "--help"], capture_output=True, text=True).stdout
-    names = [line.partition(":")[0] for line in path.read_text().splitlines() if line[0] not in "# "]
-    assert names
-    assert [name for name in names if f"--{name}" not in known] == []
 
 
 def test_dry_run_writes_nothing(inputs, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 
 from hyenadna_kit.scoring.distribution import Distribution
-from hyenadna_kit.scoring.histogram_svg import Axis, format_number, histogram
+from hyenadna_kit.scoring.histogram_svg import Axis, histogram
 
 values_of_groups = st.lists(st.lists(st.floats(-1e6, 1e6), max_size=60), min_size=1, max_size=4).filter(any)
 WIDTH = 260
@@ -73,10 +73,3 @@ def test_ends_of_the_axis_are_written():
         assert re.search(r'text-anchor="start">-2<', svg)
         assert re.search(r'text-anchor="end">1.5', svg)
     assert 'text-anchor="middle">0<' in Axis.of(each).labels()
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(float("nan"), ""), (0.0, "0"), (-1.23456, "-1.235"), (123456.0, "1.235e+05")]
-)
-def test_numbers_have_four_digits(value, text):
-    assert format_number(value) == text

@@ -1,6 +1,5 @@
 """The report of a job: counts that add up, distributions that are exact, a page that stands alone."""
 
-import html.parser
 import json
 
 import numpy as np
@@ -15,6 +14,7 @@ from hyenadna_kit.io.genetic_codes import genetic_codes
 from hyenadna_kit.io.placed_annotation import place_annotation
 from hyenadna_kit.scoring.job_report import report_scores, variant_class
 from hyenadna_kit.scoring.job_report_html import ShardTiming, render_report
+from tests.oracles.page import Page
 from tests.oracles.vcf import write_bcf, write_bgzip, write_plain
 
 HEADER = (
@@ -161,31 +161,6 @@ def test_file_without_records_has_a_report(tmp_path):
     report = report_scores(write(tmp_path / "scored.vcf", rows=[]))
     assert (report.num_records, report.unscored_fraction) == (0, 0)
     assert "<svg" not in render_report(report)
-
-
-class Page(html.parser.HTMLParser):
-    """What a page holds: tags that are open, tables, and what it would fetch."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.fetched, self.words = [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.fetched += [value for name, value in attrs if name in ("src", "href")]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        assert not {"src", "href"} & dict(attrs).keys()
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 def test_page_is_whole_and_needs_no_network(tmp_path, genes):

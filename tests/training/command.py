@@ -7,13 +7,14 @@ fault is what happens to a process: it is prepared before the command runs, insi
 import io
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
+ROOM = 700  # bytes of a file on a disk that is full
 SECONDS = 120  # more than any of these commands takes on a busy machine
 
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # as the console command does, before PyTorch is loaded
@@ -67,6 +68,7 @@ def _run(words, files, fault):
 
     torch.set_num_threads(1)
     multiprocessing.set_start_method(None, force=True)  # as in a process that a user starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
     if fault is not None:
         fault()
     sys.exit(cli.main(words))
@@ -103,7 +105,7 @@ def wait_in_step(step, marker):
 
     def make(original):
         def training_step(self, inputs, batch_idx):
-            while self.trainer.global_step == step and not self.trainer.received_sigterm:
+            while self.trainer.global_step == step and not self.trainer._signal_connector.was_asked:
                 marker.touch()
                 time.sleep(0.01)
             return original(self, inputs, batch_idx)
@@ -152,19 +154,103 @@ def kill_within_checkpoint(count):
     written = []
 
     def make(original):
-        def save(content, path):
+        def save(content, file):
             written.append(None)
             if len(written) < count:
-                original(content, path)
+                original(content, file)
                 return
             buffer = io.BytesIO()
             original(content, buffer)
-            Path(path).write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+            file.write(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+            file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
 
         return save
 
     _replace(torch, "save", make)
+
+
+def signal_within_checkpoint(number, count):
+    """Send a signal to the process while it writes checkpoint number ``count``."""
+    in_checkpoint(count, lambda: os.kill(os.getpid(), number))
+
+
+def signal_before_training(number):
+    """Send a signal to the process when all is prepared and no step is taken."""
+    from hyenadna_kit.training.datamodule import PretrainingData
+
+    def make(original):
+        def train_dataloader(self):
+            os.kill(os.getpid(), number)
+            return original(self)
+
+        return train_dataloader
+
+    _replace(PretrainingData, "train_dataloader", make)
+
+
+def slow_disk(seconds):
+    """Let everything take so long to be on disk, and only then be there."""
+
+    def make(original):
+        def fsync(descriptor):
+            time.sleep(seconds)
+            original(descriptor)
+
+        return fsync
+
+    _replace(os, "fsync", make)
+
+
+def full_disk():
+    """Let no file of this process grow beyond some bytes, as on a disk that has no more room."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
+
+
+def full_disk_in_step(step):
+    """Let the disk be full from the step after ``step`` steps on."""
+
+    def make(original):
+        def training_step(self, inputs, batch_idx):
+            if self.trainer.global_step == step:
+                full_disk()
+            return original(self, inputs, batch_idx)
+
+        return training_step
+
+    _replace(_training_module(), "training_step", make)
+
+
+def in_checkpoint(count, happens):
+    """Call ``happens`` when checkpoint number ``count`` is written."""
+    import torch
+
+    written = []
+
+    def make(original):
+        def save(content, file):
+            written.append(None)
+            if len(written) == count:
+                happens()
+            original(content, file)
+
+        return save
+
+    _replace(torch, "save", make)
+
+
+def full_disk_before_model():
+    """Let the disk be full when the model is written."""
+    from hyenadna_kit.model import HyenaDNA
+
+    def make(original):
+        def save_pretrained(self, folder):
+            full_disk()
+            original(self, folder)
+
+        return save_pretrained
+
+    _replace(HyenaDNA, "save_pretrained", make)
 
 
 def kill_before_model():

@@ -7,12 +7,14 @@ import sys
 import pytest
 import torch
 
+from hyenadna_kit import files
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.testing import write_toy_genome
-from hyenadna_kit.training import callbacks
+from hyenadna_kit.training import callbacks, step_rows
+from hyenadna_kit.training import pretrain as pretraining
 from hyenadna_kit.training.pretrain import pretrain
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 
@@ -71,7 +73,18 @@ def test_lines_say_where_the_run_is(train, capsys, monkeypatch):
     assert [float(each["bits"]) for each in found] == pytest.approx(bits, abs=1e-4)
     validations = [line for line in lines if "validation" in line]
     assert [line.partition(":")[0] for line in validations] == ["step 4", "step 6"]
-    assert len(lines) == len(found) + len(validations)
+    assert len(lines) == 1 + len(found) + len(validations)
+
+
+def test_first_line_says_what_a_step_takes_of_what_is_free(train, capsys, monkeypatch):
+    monkeypatch.setattr(pretraining, "check_training", lambda *_, **__: 3 << 29)
+    monkeypatch.setattr(pretraining, "available_memory", lambda _: 5 << 30)
+    train()
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == "a step takes 1.50 GiB of 5.00 GiB that are free on cpu"
+    train(recompute="always")
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.endswith("free on cpu; activations are computed again in the backward pass")
 
 
 def test_rate_counts_the_bases_that_were_read(train, capsys, monkeypatch):
@@ -85,6 +98,23 @@ def test_rate_counts_the_bases_that_were_read(train, capsys, monkeypatch):
     # One second a step, each of 2 windows of 32 bases.
     assert {each["rate"] for each in found} == {"0.1"}
     assert [each["minutes"] for each in found] == ["0.1", "0.1", "0.1", "0.0", "0.0", "0.0"]
+
+
+def test_measurements_are_on_disk_before_the_checkpoint(train, monkeypatch):
+    on_disk, sync = [], files.sync
+
+    def note(path):
+        on_disk.append(path.name.rpartition(".tmp.")[2])
+        sync(path)
+
+    for module in (files, step_rows):
+        monkeypatch.setattr(module, "sync", note)
+    train(log_every=1, checkpoint_every=3)
+    saved = [number for number, name in enumerate(on_disk) if name == "last.ckpt"]
+    assert len(saved) == 2
+    for number in saved:
+        before, after = on_disk[number - 2 : number], on_disk[number + 1]
+        assert (sorted(before), after) == (["metrics.jsonl", "timing.jsonl"], "checkpoints")
 
 
 def test_terminal_shows_a_bar(train, capsys, monkeypatch):

@@ -63,8 +63,8 @@ def test_what_was_saved_is_read(checkpoint):
 def test_save_that_fails_half_way_leaves_the_file_as_it_was(checkpoint, monkeypatch):
     before = checkpoint.read_bytes()
 
-    def fail(content, path):
-        path.write_bytes(b"half")
+    def fail(content, file):
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", fail)

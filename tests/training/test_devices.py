@@ -1,12 +1,6 @@
 """Several processes train as one would, and a run of several goes on exactly whatever happens to them."""
 
-import json
-import os
-import random
 import signal
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,36 +10,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from hyenadna_kit.testing import write_toy_genome
 from hyenadna_kit.windows.dataset import WindowTokens, collate_next_token
 from tests.gloo import in_processes
-from tests.pipelines.one_node_slurm import missing_programs, one_node_slurm
 from tests.training import command, ranks
+from tests.training.runs import assert_same_run, rows, step_of_checkpoint, words, write_inputs
 
 pytestmark = [pytest.mark.dist, pytest.mark.kill]
 
 STEPS = 12
-CONFIG = f"""
-model:
-  backbone:
-    d_model: 16
-    num_layers: 1
-    context_length: 32
-    embed_dropout: 0.2
-    mixer: {{class_path: HyenaConfig, init_args: {{filter: {{filter_order: 8}}}}}}
-optimizer: {{learning_rate: 5.0e-3, warmup_fraction: 0.2}}
-held_out: [toy3]
-initial_length: 16
-steps_per_length: 5
-batch_size: 2
-accumulate_batches: 2
-max_steps: {STEPS}
-validate_every: 4
-validation_bases: 300
-log_every: 1
-checkpoint_every: 3
-precision: fp32
-"""
 NO_DROPOUT = ("--model.backbone.embed_dropout", "0")
 
 
@@ -57,27 +29,7 @@ def nothing_runs_on():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("devices")
-    write_toy_genome(folder / "g.fa", length=10_000)
-    (folder / "c.yaml").write_text(CONFIG)
-    return folder
-
-
-def words(folder, out, *options):
-    named = {"--config": folder / "c.yaml", "--genome": folder / "g.fa", "--out": out}
-    return ["pretrain", *(str(word) for pair in named.items() for word in pair), *options]
-
-
-def rows(out):
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-
-
-def assert_same_run(out, unbroken):
-    assert rows(out) == rows(unbroken)
-    one, other = (load_file(path / "model.safetensors") for path in (out, unbroken))
-    assert one.keys() == other.keys()
-    assert all((one[name] == other[name]).all() for name in one)
-    assert sorted(p.name for p in out.rglob("*")) == sorted(p.name for p in unbroken.rglob("*"))
+    return write_inputs(tmp_path_factory.mktemp("devices"), steps=STEPS, validate_every=4, checkpoint_every=3)
 
 
 def finish(folder, out, count):
@@ -115,6 +67,11 @@ def one(folder):
     return One(out, finished.out, finished.err)
 
 
+def said_in_training(finished):
+    """Return the lines after the first, which says how much memory is free."""
+    return finished.err.splitlines()[1:]
+
+
 def assert_close(out, one):
     alone, together = rows(one), rows(out)
     assert [row["step"] for row in alone] == [row["step"] for row in together]
@@ -130,7 +87,7 @@ def assert_close(out, one):
 def test_two_processes_train_as_one_on_the_same_windows(folder, one, tmp_path):
     first, other = ranks.run(words(folder, tmp_path / "one", *NO_DROPOUT), tmp_path, 2)
     assert (first.status, other) == (0, (0, "", "")), first  # one process speaks
-    assert first.err == one.err
+    assert said_in_training(first) == said_in_training(one)
     assert first.out == one.out.replace(str(one.folder), str(tmp_path / "one"))
     assert_close(tmp_path / "one", one.folder)
 
@@ -140,7 +97,7 @@ def test_windows_spread_over_two_processes_train_as_in_one(folder, one, tmp_path
     options = ("--batch_size", str(batch_size), "--context_parallel", "2", *NO_DROPOUT)
     finished = ranks.run(words(folder, tmp_path / "run", *options), tmp_path, count)
     assert [each.status for each in finished] == [0] * count, finished
-    assert finished[0].err == one.err
+    assert said_in_training(finished[0]) == said_in_training(one)
     assert_close(tmp_path / "run", one.folder)
 
 
@@ -224,8 +181,10 @@ def diverge(step):
 def test_loss_that_is_no_number_in_one_process_ends_all_with_one_line(folder, tmp_path):
     finished = ranks.run(words(folder, tmp_path / "run"), folder, 2, {1: partial(diverge, 2)})
     assert [each.status for each in finished] == [1, 1]
-    assert finished[0].err.startswith(
-        "hyenadna-kit pretrain: the loss of step 3 is nan: training has diverged"
+    assert (
+        finished[0]
+        .err.splitlines()[-1]
+        .startswith("hyenadna-kit pretrain: the loss of step 3 is nan: training has diverged")
     )
 
 
@@ -263,6 +222,8 @@ TERMINATED = {
     "the first in a validation": ((0,), *IN_VALIDATION),
     "another in a step": ((1,), *IN_STEP),
     "both in a step": ((0, 1), *IN_STEP),
+    "another in the first batch of a step": ((1,), partial(command.signal_in_step, signal.SIGTERM, 4), 4),
+    "another before the first batch": ((1,), partial(command.signal_before_training, signal.SIGTERM), 0),
 }
 
 
@@ -272,72 +233,9 @@ def test_terminated_processes_all_end_with_143_and_go_on(folder, unbroken, tmp_p
     stopped = ranks.run(words(folder, out), folder, 2, dict.fromkeys(which, fault))
     assert [each.status for each in stopped] == [143, 143], stopped
     assert stopped[0].err.splitlines()[-1] == f"stopped after step {step}: the same command continues the run"
+    assert step_of_checkpoint(out) == step
     finish(folder, out, 2)
     assert_same_run(out, unbroken(2))
-
-
-def console(*words, **options):
-    program = Path(sys.executable).parent / words[0]
-    return subprocess.Popen(
-        [program, *words[1:]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
-
-
-def test_console_command_starts_its_processes_itself(folder, unbroken, tmp_path):
-    out = tmp_path / "run"
-    with console("hyenadna-kit", *words(folder, out, "--devices", "2")) as run:
-        _, said = run.communicate(timeout=command.SECONDS)
-    assert run.returncode == 0, said
-    assert [line.partition(":")[0] for line in said.splitlines()] == ["step 4", "step 8", "step 12"]
-    assert_same_run(out, unbroken(2))
-
-
-def test_torchrun_starts_the_console_command(folder, unbroken, tmp_path):
-    out, program = tmp_path / "run", Path(sys.executable).parent / "hyenadna-kit"
-    torchrun = ("torchrun", "--standalone", "--nproc-per-node", "2", program)
-    with console(*torchrun, *words(folder, out), env=os.environ | {"OMP_NUM_THREADS": "1"}) as run:
-        _, said = run.communicate(timeout=command.SECONDS)
-    assert run.returncode == 0, said
-    assert_same_run(out, unbroken(2))
-
-
-@pytest.mark.slow
-def test_srun_starts_the_console_command(folder, unbroken, tmp_path):
-    if missing_programs():
-        pytest.skip(f"not installed: {', '.join(missing_programs())}")
-    out, program = tmp_path / "run", Path(sys.executable).parent / "hyenadna-kit"
-    cluster = tmp_path / "cluster"
-    cluster.mkdir()
-    with one_node_slurm(cluster) as environment:
-        variables = os.environ | environment | {"OMP_NUM_THREADS": "1"}
-        srun = ["srun", "--ntasks-per-node=2", program, *words(folder, out)]
-        done = subprocess.run(srun, env=variables, capture_output=True, text=True, timeout=command.SECONDS)
-    assert done.returncode == 0, done.stderr
-    assert_same_run(out, unbroken(2))
-
-
-def children(process):
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-
-
-def is_running(pid):
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds child processes in /proc")
-def test_processes_that_the_first_started_end_with_it(folder, tmp_path):
-    out = tmp_path / "run"
-    with console("hyenadna-kit", *words(folder, out, "--devices", "2", "--max_steps", "100000")) as run:
-        while not (out / "metrics.jsonl").exists():
-            assert run.poll() is None
-            time.sleep(0.05)
-        (other,) = children(run)
-        run.kill()
-    deadline = time.monotonic() + command.SECONDS
-    while is_running(other):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_killed_run_with_spread_windows_goes_on_bit_for_bit(folder, tmp_path):
@@ -353,7 +251,10 @@ MISUSE = {
     "held-out contig": (("--held_out", "chr9"), "contig 'chr9' is not in"),
     "another run": (("--seed", "1"), "holds a run with seed=0, not 1"),
     "channels": ((*SPREAD, "--model.backbone.d_model", "15"), "context_parallel must divide d_model=15"),
-    "length": ((*SPREAD, "--length", "31"), "context_parallel must divide every window length"),
+    "length": (
+        (*SPREAD, "--length", "31", "--initial_length", "null"),
+        "context_parallel must divide every window length",
+    ),
     "too many": (("--context_parallel", "4"), "must divide the processes of the run, got 4 for 2"),
     "a hybrid": (
         (*SPREAD, "--model.backbone.other_mixer", "AttentionConfig", "--model.backbone.other_layers", "0"),
@@ -373,6 +274,20 @@ def test_misuse_is_one_line_of_one_process(folder, unbroken, tmp_path, options, 
     assert other == (1, "", "")
 
 
+def test_damaged_checkpoint_is_told_by_one_process_and_kept(folder, tmp_path):
+    out = tmp_path / "run"
+    ranks.run(words(folder, out), folder, 2, {1: partial(command.kill_in_step, 7)})
+    checkpoint = out / "checkpoints/last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    half = checkpoint.read_bytes()
+    first, other = ranks.run(words(folder, out), folder, 2)
+    (line,) = first.err.splitlines()
+    assert line.startswith(f"hyenadna-kit pretrain: {checkpoint} is cut short")
+    assert line.endswith("; remove this file to start anew")
+    assert (first.status, other) == (1, (1, "", ""))
+    assert checkpoint.read_bytes() == half
+
+
 def test_run_of_two_processes_is_not_continued_by_one(folder, unbroken, tmp_path):
     refused = command.run(words(folder, unbroken(2)), tmp_path)
     assert refused.status == 1
@@ -383,19 +298,3 @@ def test_finished_run_is_found_by_all(folder, unbroken):
     first, other = ranks.run(words(folder, unbroken(2)), folder, 2)
     assert first.err == f"{unbroken(2)} is a finished run: nothing was trained\n"
     assert other == (0, "", "")
-
-
-@pytest.mark.slow
-def test_run_that_is_killed_at_random_again_and_again_is_the_unbroken_one(folder, unbroken, tmp_path):
-    out, draw = tmp_path / "run", random.Random(0)
-    for _ in range(int(os.environ.get("HYENADNA_KIT_KILLS", "3"))):
-        started = ranks.start(words(folder, out), folder, 2)
-        time.sleep(draw.uniform(0.5, 4))
-        for running in draw.choice((started, started[:1], started[1:])):
-            running.process.kill()
-            running.wait()
-        for running in started:  # what waits for one that never came is ended by its launcher
-            running.process.join(10)
-            running.process.kill()
-    finish(folder, out, 2)
-    assert_same_run(out, unbroken(2))

@@ -87,6 +87,7 @@ def test_loss_falls_and_the_folder_is_a_model(train, fasta):
         "config.resolved.yaml",
         "run.json",
         "metrics.jsonl",
+        "timing.jsonl",
         "checkpoints/last.ckpt",
     }
     model = HyenaDNA.from_pretrained(result.folder)
@@ -264,8 +265,8 @@ def test_genome_is_divided(small, options, train, validation, held_out):
             "train_regions must be apart from each other: a:1-50 and a:40-90 overlap",
         ),
         ({"held_out": ("a", "b")}, InputError, r"0 bp of .*g\.fa .* leave nothing to train on"),
-        ({"validation_fraction": 0.0}, InputError, r"150 bp .* validation_fraction 0\.0 leave nothing"),
-        ({"validation_fraction": 1.0}, InputError, r"validation_fraction 1\.0 leave nothing"),
+        ({"validation_fraction": 0.001}, InputError, r"150 bp .* validation_fraction 0\.001 leave nothing"),
+        ({"validation_fraction": 0.999}, InputError, r"validation_fraction 0\.999 leave nothing"),
         ({"held_out": ("c",)}, ContigNotFoundError, "contig 'c' is not in"),
     ],
     ids=["held out", "twice", "nothing left", "no validation", "no training", "unknown"],
@@ -284,6 +285,8 @@ def test_division_that_leaks_or_leaves_nothing_is_refused(small, options, error,
             for name in ("log_every", "checkpoint_every", "validation_bases", "num_workers", "seed")
         ),
         ("seed", 1 << 32),
+        ("validation_fraction", 0.0),
+        ("validation_fraction", 1.0),
         ("validation_fraction", 1.5),
         ("reverse_fraction", -0.1),
         ("soft_mask_weight", 1.1),
@@ -335,5 +338,5 @@ def test_window_length_is_the_context_unless_given(options, final, first):
 
 
 def test_window_of_no_length_is_refused():
-    with pytest.raises(InputError, match="initial_length 0"):
+    with pytest.raises(InputError, match="length must be at least 2, got 0"):
         _ = replace(CONFIG, length=0).lengths

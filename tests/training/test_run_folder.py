@@ -114,6 +114,21 @@ def test_metrics_are_read_without_a_line_that_was_cut_short(folder):
     assert read_metrics(folder.metrics) == [{"step": 1, "bits_per_base": 2.0}]
 
 
+def test_line_that_was_cut_short_is_removed_before_another_is_written(folder):
+    folder.metrics.write_text('{"step": 1, "bits_per_base": 2.0}\n{"step": 2, "bits_per')
+    folder.start(CONFIG, RECORD)
+    assert folder.metrics.read_text() == '{"step": 1, "bits_per_base": 2.0}\n'
+
+
+@pytest.mark.parametrize("line", ["nonsense", "[2]", '{"bits_per_base": 2.0}', "\0\0"])
+def test_damaged_line_is_named_with_its_number(folder, line):
+    folder.metrics.write_text(f'{{"step": 1}}\n{line}\n{{"step": 3}}\n')
+    with pytest.raises(
+        InputError, match=r"metrics\.jsonl:2 is no row of measurements, got .*; remove this line"
+    ):
+        read_metrics(folder.metrics)
+
+
 def test_validation_of_a_step_is_found(folder):
     rows = [
         {"step": 5, "bits_per_base": 2.0},

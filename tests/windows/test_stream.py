@@ -202,10 +202,10 @@ def test_windows_have_the_length_of_their_step():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"final": 1}, "initial_length 1 no longer than length 1"),
-        ({"final": 8, "initial": 1}, "initial_length 1 no longer than length 8"),
-        ({"final": 8, "initial": 0}, "initial_length 0 no longer than length 8"),
-        ({"final": 8, "initial": 9}, "initial_length 9 no longer than length 8"),
+        ({"final": 1}, "length must be at least 2, got 1"),
+        ({"final": 8, "initial": 1}, "initial_length must lie in 2 to length = 8, got 1"),
+        ({"final": 8, "initial": 0}, "initial_length must lie in 2 to length = 8, got 0"),
+        ({"final": 8, "initial": 9}, "initial_length must lie in 2 to length = 8, got 9"),
         ({"final": 8, "steps_per_length": 0}, "steps_per_length must be at least 1, got 0"),
     ],
     ids=["too short", "short start", "zero start", "long start", "no steps"],

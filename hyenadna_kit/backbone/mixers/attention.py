@@ -25,6 +25,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from hyenadna_kit.backbone.inference import InferencePlan
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerMemory, MixerSize
+from hyenadna_kit.config import check_shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class AttentionConfig(MixerConfig):
             raise ValueError(f"num_heads must be at least 1, got {self.num_heads}")
         if not self.rotary_base >= 1:
             raise ValueError(f"rotary_base must be at least 1, got {self.rotary_base}")
+        check_shares(self, "dropout")
 
     @property
     def causal(self) -> bool:

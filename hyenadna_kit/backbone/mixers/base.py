@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from hyenadna_kit.backbone.filters import BeyondContext
 from hyenadna_kit.backbone.inference import InferencePlan, Tile, normed, tiles
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.config import ModuleConfig
@@ -154,11 +156,23 @@ class MixerConfig(ModuleConfig):
         """Fewest positions that must lie before such an end."""
         return 0
 
+    @property
+    def beyond_context(self) -> BeyondContext | None:
+        """What its filters do beyond the trained length; None where it has none."""
+        return None
+
     def check_width(self, d_model: int) -> None:
         """Do nothing where the mixer can be built that wide.
 
         Raises:
             ValueError: It cannot.
+        """
+
+    def check_device(self, device: torch.device) -> None:
+        """Do nothing where the mixer can run on a device.
+
+        Raises:
+            BackendUnavailableError: A backend is named that cannot.
         """
 
     def memory(self, size: MixerSize, *, batch: int, length: int) -> MixerMemory:

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from hyenadna_kit.backbone.filters import FilterConfig, ImplicitFilter
+from hyenadna_kit.backbone.filters import BeyondContext, FilterConfig, ImplicitFilter
 from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjection, Tile
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumCache
@@ -29,8 +29,12 @@ from hyenadna_kit.backbone.mixers.hyena_inference import HyenaInference
 from hyenadna_kit.backbone.mixers.hyena_memory import HyenaMemory
 from hyenadna_kit.backbone.mixers.hyena_suffixes import HyenaSuffixes
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
-from hyenadna_kit.ops.backends import AUTO
+from hyenadna_kit.config import check_shares
+from hyenadna_kit.ops.backends import AUTO, Problem, choose
+from hyenadna_kit.ops.gated_short_conv import BACKENDS as GATED_SHORT_CONVS
 from hyenadna_kit.ops.gated_short_conv import gated_short_conv
+from hyenadna_kit.ops.implicit_filter import backends_for
+from hyenadna_kit.ops.long_conv import BACKENDS as LONG_CONVS
 from hyenadna_kit.ops.long_conv import long_conv
 
 
@@ -58,6 +62,7 @@ class HyenaConfig(MixerConfig):
                 f"order must be >= 2 and short_filter_order >= 1, "
                 f"got {self.order} and {self.short_filter_order}"
             )
+        check_shares(self, "dropout")
 
     @property
     def causal(self) -> bool:
@@ -83,6 +88,21 @@ class HyenaConfig(MixerConfig):
     def suffix_context(self) -> int:
         """What the short convolution looks back."""
         return self.short_filter_order - 1
+
+    @property
+    def beyond_context(self) -> BeyondContext:
+        """What the long filters do beyond the trained length."""
+        return self.filter.beyond_context
+
+    def check_device(self, device: torch.device) -> None:
+        """Refuse a backend that is not there."""
+        problem = Problem(device)
+        for backends in (
+            GATED_SHORT_CONVS,
+            backends_for(self.filter.filter_order),
+            LONG_CONVS,
+        ):
+            choose(backends, self.backend, problem)
 
     def memory(self, size: MixerSize, *, batch: int, length: int) -> HyenaMemory:
         """Return what it takes in a pass."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
+from hyenadna_kit.backbone.filters import BeyondContext
 from hyenadna_kit.backbone.mixers.base import MixerConfig
 
 
@@ -56,6 +57,11 @@ class MixerStack(tuple[MixerConfig, ...]):
     def without_suffixes(self) -> MixerConfig | None:
         """The first mixer that cannot compute changed ends of a sequence beside it; None: all can."""
         return next((mixer for mixer in self if not mixer.shares_prefixes), None)
+
+    @property
+    def filter_modes(self) -> tuple[BeyondContext | None, ...]:
+        """By layer, what its filters do beyond the trained length; None where it has none."""
+        return tuple(mixer.beyond_context for mixer in self)
 
     @property
     def suffix_context(self) -> int:

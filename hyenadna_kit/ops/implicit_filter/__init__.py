@@ -82,7 +82,7 @@ def implicit_filter(
     for tensor in (features, frequency, last, *flat, *decay):
         dtype = torch.promote_types(dtype, tensor.dtype)
     problem = Problem(features.device, dtype, len(features))
-    return choose(_backends(len(frequency)), backend, problem).function(
+    return choose(backends_for(len(frequency)), backend, problem).function(
         features.to(dtype),
         [tensor.to(dtype) for tensor in flat],
         frequency.to(dtype),
@@ -92,7 +92,8 @@ def implicit_filter(
     )
 
 
-def _backends(width: int) -> tuple[Backend, ...]:
+def backends_for(width: int) -> tuple[Backend, ...]:
+    """Return the backends for a network of ``width`` hidden units, in order of preference."""
     if width <= _WIDEST_KERNEL:
         return BACKENDS
     reason = f"its kernel holds at most {_WIDEST_KERNEL} hidden units, the filter has {width}"

@@ -1,0 +1,1 @@
+"""Pages that hold all they show: HTML and SVG written by our own code, light and dark."""
