@@ -8,7 +8,7 @@ POSITIONAL = ("runs",)
 
 @dataclass(frozen=True, kw_only=True)
 class CompareRunsOptions:
-    """Write report.html and report.json: recipes in the order of their bits per base on the validation part.
+    """Write report.html and report.json: recipes by their bits per base on the validation part.
 
     A run lies in RECIPE/RUN: runs of one recipe differ in their seed alone. What evaluate found is read from
     RUN/evaluation: test.json (--json), and lengths.png (--lengths --plot). The test range has no part in the

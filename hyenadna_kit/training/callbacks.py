@@ -63,7 +63,7 @@ class MetricsLog(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Have the lines on disk before the checkpoint: a run that goes on from it does not measure again."""
+        """Have the lines on disk before the checkpoint: what follows it measures them no more."""
         del pl_module, checkpoint
         if trainer.is_global_zero:
             self._rows.sync()
@@ -91,7 +91,7 @@ class LastCheckpoint(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save a step that no validation follows, or the one before where the run ends within a step."""
+        """Save a step that no validation follows, or the one before where a run ends within one."""
         del pl_module, outputs, batch
         if not _ends_step(trainer, batch_idx):
             if trainer.received_sigterm and self._progress:

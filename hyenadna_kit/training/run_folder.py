@@ -174,7 +174,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a metrics file; a last line that a kill or a full disk cut short is left out.
+    """Return the rows of a metrics file, but for a last line that a kill or a full disk cut.
 
     Raises:
         InputError: A line is no row of measurements.

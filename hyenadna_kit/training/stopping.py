@@ -28,7 +28,7 @@ class StopTogether(Callback):
         """Take the place of Lightning's handlers; it takes them up again for every stage."""
         del pl_module, stage
         # There is no public way; what the trainer's property of the same name reads is received_sigterm.
-        trainer._signal_connector = self._signals  # noqa: SLF001
+        trainer._signal_connector = self._signals  # type: ignore[assignment]  # noqa: SLF001
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -38,7 +38,7 @@ _MEASURED_BY = ("train_regions", "validation_fraction", "validation_bases")
 
 @dataclass(frozen=True, kw_only=True)
 class SweepConfig:
-    """Recipes times seeds on one genome; paths are those of the folder in which the workflow runs."""
+    """Recipes times seeds on one genome; paths are those of the folder where the workflow runs."""
 
     fasta: tuple[str, ...]
     """FASTA files of the genome."""

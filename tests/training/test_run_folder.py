@@ -30,7 +30,7 @@ def folder(tmp_path):
 def test_start_writes_what_the_run_is(folder):
     assert yaml.safe_load((folder.path / "config.resolved.yaml").read_text()) == CONFIG
     record = json.loads((folder.path / "run.json").read_text())
-    assert record.pop("versions").keys() == {"hyenadna_kit", "torch", "lightning", "numpy"}
+    assert record.pop("versions").keys() == {"python", "hyenadna_kit", "torch", "lightning", "numpy"}
     assert record == RECORD
     assert read_record(folder.path).items() >= RECORD.items()
     assert len(list(folder.path.iterdir())) == 2
