@@ -54,6 +54,7 @@ def main(name: str, genome: str, out: str) -> None:
         f"python benchmarks/held_out.py {name} {Path(genome).name} RUN_FOLDER",
         {
             "recipe": {key: value for key, value in load_yaml(config).items() if key != "held_out"},
+            "flags": " ".join(case.flags),
             "test": case.test,
             "minutes_of_training": round((ended - begun) / 60, 1),
             "test_bits_per_base": round(evaluation["bits_per_base"], 4),

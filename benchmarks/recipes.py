@@ -19,19 +19,21 @@ from hyenadna_kit.model import HyenaDNA
 from hyenadna_kit.strict_yaml import load_yaml
 
 CONFIG = Path(__file__).parents[1] / "configs" / "pretrain" / "ecoli_tiny.yaml"
-SHORT = ("--max_steps", "1200")
+SHORT = ("--max_steps", "800")
 TRIES: dict[str, tuple[str, ...]] = {
     "base, 5000 steps": ("--max_steps", "5000"),
     "base": SHORT,
     "learning rate 6e-3": (*SHORT, "--optimizer.learning_rate", "6e-3"),
-    "filters at 1e-3": (*SHORT, "--optimizer.filter_learning_rate", "1e-3"),
-    "weight decay 0.3": (*SHORT, "--optimizer.weight_decay", "0.3"),
-    "beta2 0.98": (*SHORT, "--optimizer.beta2", "0.98"),
-    "batch 8, twice the steps": ("--max_steps", "2400", "--batch_size", "8"),
-    "d_model 192": (*SHORT, "--model.backbone.d_model", "192"),
     "6 layers": (*SHORT, "--model.backbone.num_layers", "6"),
     "order 3": (*SHORT, "--model.backbone.mixer.order", "3"),
     "windows of 2048": (*SHORT, "--model.backbone.context_length", "2048", "--batch_size", "8"),
+    "filters at 1e-3": (*SHORT, "--optimizer.filter_learning_rate", "1e-3"),
+    "dropout 0.1 after the embedding": (*SHORT, "--model.backbone.embed_dropout", "0.1"),
+    "one strand": (*SHORT, "--reverse_fraction", "0"),
+    "weight decay 0.3": (*SHORT, "--optimizer.weight_decay", "0.3"),
+    "d_model 192": (*SHORT, "--model.backbone.d_model", "192"),
+    "batch 8, twice the steps": ("--max_steps", "1600", "--batch_size", "8"),
+    "beta2 0.98": (*SHORT, "--optimizer.beta2", "0.98"),
 }
 
 
