@@ -13,7 +13,7 @@ import pytest
 from hyenadna_kit import arguments
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 from tests.pipelines.needs import needs_slurm
-from tests.pipelines.one_node_slurm import one_node_slurm
+from tests.pipelines.one_node_slurm import one_node_slurm, start_at_once
 from tests.training.runs import assert_same_run, words, write_inputs
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "pretrain" / "pretrain.sbatch"
@@ -86,7 +86,7 @@ def test_run_that_is_told_to_end_is_queued_again_and_goes_on_bit_for_bit(cluster
     cluster.do("scancel", "--signal=TERM", job)  # to the tasks, as SLURM does before the time limit
     cluster.wait(lambda: cluster.state(job) == "PENDING")
     assert not (out / "model.safetensors").exists()
-    cluster.do("scontrol", "update", f"JobId={job}", "StartTime=now")  # SLURM waits for two minutes
+    start_at_once(cluster.do, job)
     cluster.wait(lambda: cluster.state(job) == "COMPLETED")
     assert "the same command continues the run" in (cluster.folder / f"slurm-{job}.out").read_text()
     cluster.do("hyenadna-kit", "pretrain", *options(cluster, unbroken, "--devices", 2))

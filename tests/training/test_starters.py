@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hyenadna_kit.io.genome_store import build_store
-from tests.pipelines.one_node_slurm import missing_programs, one_node_slurm
+from tests.pipelines.one_node_slurm import missing_programs, one_node_slurm, start_at_once
 from tests.training import command, ranks
 from tests.training.runs import assert_same_run, children, rows, words, write_inputs
 
@@ -191,8 +191,7 @@ def test_slurm_job_goes_on_after_its_time_and_after_a_requeue(folder, unbroken, 
             wait_until_trained(job, out)
             slurm(*told, number)
             wait_until(lambda count=count: (job()["Restarts"], job()["JobState"]) == (str(count), "PENDING"))
-            time.sleep(2)  # what a job was started with is refused to the second in which it ended
-            slurm("scontrol", "update", f"JobId={number}", "StartTime=now")  # SLURM would wait for minutes
+            start_at_once(slurm, number)
         wait_until(lambda: job()["JobState"] == "COMPLETED")
     said = (user / f"slurm-{number}.out").read_text()
     assert said.count("the same command continues the run") == 2, said
