@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from hyenadna_kit.genome.interval_set import IntervalSet as IntervalSet
     from hyenadna_kit.genome.variant import Variant as Variant
     from hyenadna_kit.heads.language_model import LanguageModelHeadConfig as LanguageModelHeadConfig
+    from hyenadna_kit.heads.nucleotide import NucleotideHeadConfig as NucleotideHeadConfig
+    from hyenadna_kit.heads.sequence import SequenceHeadConfig as SequenceHeadConfig
+    from hyenadna_kit.heads.variant_effect import VariantEffectHeadConfig as VariantEffectHeadConfig
     from hyenadna_kit.io.annotation import read_annotation as read_annotation
     from hyenadna_kit.io.bam import Bam as Bam
     from hyenadna_kit.io.bigwig import BigWig as BigWig
@@ -71,12 +74,15 @@ _HOMES = {
     "Interval": "genome.interval",
     "IntervalSet": "genome.interval_set",
     "LanguageModelHeadConfig": "heads.language_model",
+    "NucleotideHeadConfig": "heads.nucleotide",
     "NucleotideTokenizer": "tokenizers.nucleotide",
     "Placement": "scoring.placement",
     "ReadStore": "io.read_store",
     "RowTable": "io.hdf5",
+    "SequenceHeadConfig": "heads.sequence",
     "Strand": "genome.interval",
     "Variant": "genome.variant",
+    "VariantEffectHeadConfig": "heads.variant_effect",
     "VariantScorer": "scoring.scorer",
     "VariantWriter": "io.vcf_writer",
     "WindowDataset": "windows.dataset",

@@ -198,11 +198,16 @@ def _refuse_unknown_class(name: str, hint: Any, value: str) -> None:
 
 def _one_line(problem: str, options_class: type, given: Given) -> str:
     """Return jsonargparse's message in the words of the other messages."""
-    match = re.match(r'Parser key "([^"]+)"', problem)
-    if match and match[1] in given:
-        hint = _hint(options_class, match[1])
-        value = given[match[1]] if _is_list(hint) else given[match[1]][0]
-        return f"--{match[1]}: expected {describe(hint)}, got {shown(value)}"
+    # A fault inside of a class is told with the key of the class before that of its field.
+    keys = re.findall(r'Parser key "([^"]+)"', problem)
+    stranger = re.search(r"given class_path '(?:\w+\.)*(\w+)':\s+Option '([^']+)' is not accepted", problem)
+    if stranger:
+        return f"--{'.'.join([*keys, stranger[2]])}: {stranger[2]!r} is not accepted by {stranger[1]}"
+    name = ".".join(keys)
+    if name in given:
+        hint = _hint(options_class, name)
+        value = given[name] if _is_list(hint) else given[name][0]
+        return f"--{name}: expected {describe(hint)}, got {shown(value)}"
     return " ".join(problem.split())
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Real, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -46,3 +46,38 @@ def next_token_batch(
     return Batch(
         tokens[:, :-1], labels, None if weights is None else torch.from_numpy(np.stack(weights))[:, 1:]
     )
+
+
+class LabelledBatch(NamedTuple):
+    """Sequences with what is to be predicted of them, ready for a model."""
+
+    input_ids: UInt8[Tensor, "rows length"]
+    """Token ids, padded on the right. One row an example, or all REF rows and then all ALT rows."""
+    attention_mask: Bool[Tensor, "rows length"] | None
+    """False where a position is padding; None where all rows have one length."""
+    labels: Real[Tensor, "batch ..."]
+    """What a head's loss takes."""
+
+
+def labelled_batch(
+    examples: Sequence[Sequence[NDArray[np.uint8]]],
+    labels: Sequence[NDArray[np.generic] | np.generic],
+    *,
+    padding: int,
+) -> LabelledBatch:
+    """Collate examples of any lengths.
+
+    Args:
+        examples: The sequences of each example: one, or REF and ALT.
+        labels: Those of each example, all of one shape.
+        padding: Token id of padding.
+    """
+    rows = [
+        torch.from_numpy(np.array(sequence))
+        for alleles in zip(*examples, strict=True)
+        for sequence in alleles
+    ]
+    input_ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
+    return LabelledBatch(input_ids, None if mask.all() else mask, torch.from_numpy(np.stack(labels)))

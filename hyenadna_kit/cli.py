@@ -42,6 +42,7 @@ COMMANDS = {
         "haplotype": "Apply the variants of a sample to a genome.",
         "pretrain": "Train a language model on a genome; a stopped run continues exactly.",
         "report-training": "Show a run on a page of HTML: losses, anchors, filters, options.",
+        "finetune": "Train a classifier or regression on labelled sequences, and measure it.",
         "evaluate": "Measure bits per base on held-out regions, beside Markov models.",
         "compare-runs": "Put finished runs in a table, and choose a recipe on the validation part.",
         "loglik": "Write the log-likelihood and the entropy of every base of some regions.",

@@ -45,9 +45,16 @@ def products_in(device: torch.device, precision: Precision) -> Iterator[None]:
     Filters, convolutions, norms, residuals and logits stay in float32. ``auto`` is bfloat16 where the
     device computes in it.
     """
-    bfloat16 = precision == "bf16" or (precision == "auto" and computes_in_bfloat16(device))
+    bfloat16 = format_of_products(device, precision) == "bf16"
     with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
         yield
+
+
+def format_of_products(device: torch.device, precision: Precision) -> Literal["fp32", "bf16"]:
+    """Return the number format in which a device computes matrix products: ``auto`` is decided."""
+    if precision == "auto":
+        return "bf16" if computes_in_bfloat16(device) else "fp32"
+    return precision
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:

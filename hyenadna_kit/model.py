@@ -21,6 +21,7 @@ from hyenadna_kit.config import from_mapping, to_mapping
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.heads.base import HeadConfig
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
+from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
 from hyenadna_kit.heads.token_logits import TokenHead
 from hyenadna_kit.pretrained import load_pretrained
 from hyenadna_kit.shipped import model_folder
@@ -57,6 +58,12 @@ class HyenaDNAConfig:
             raise ValueError(
                 "a head that predicts the next token needs a causal mixer, got a bidirectional one"
             )
+        hides = isinstance(self.head, MaskedLanguageModelHeadConfig)
+        if hides and self.backbone.mixers.causal and not self.both_strands:
+            raise ValueError(
+                "a masked_language_model head guesses tokens from both sides, and every mixer is causal; "
+                "take a bidirectional mixer, or both_strands true"
+            )
 
     def pass_size(self, batch: int, length: int) -> PassSize:
         """Return what decides how much memory a pass over so many sequences takes."""
@@ -71,8 +78,11 @@ class HyenaDNAConfig:
 class HyenaDNAOutput(NamedTuple):
     """What a model returns."""
 
-    logits: Float[Tensor, "batch length vocab"]
-    """For a language model: unnormalised log-probabilities of the *next* token."""
+    logits: Float[Tensor, "..."]
+    """What its head makes of the hidden states. Of a language model, ``batch length vocab``: unnormalised
+    log-probabilities of the *next* token. Of a sequence head ``batch outputs``, of a nucleotide head
+    ``batch bins outputs``, of a variant-effect head ``variants outputs``, half as many rows as the batch;
+    ``model.head.predictions(logits)`` are their probabilities or values."""
     last_hidden_state: Float[Tensor, "batch length d_model"]
     """Hidden states after the final norm."""
 
@@ -104,8 +114,8 @@ class HyenaDNA(nn.Module):
         Args:
             input_ids: Token ids. Longer input than the trained context is allowed.
             attention_mask: False where a position is padding; None where there is none. Padding on
-                the right needs no mask: the model is causal.
-            read_from: First position that is returned; those before it are its context.
+                the right needs no mask where the model is causal and its head reads position by position.
+            read_from: First position that is returned and read by the head; those before it are its context.
 
         Raises:
             ValueError: There is no token or no position ``read_from``, or it is not 0 and the model reads
@@ -114,7 +124,12 @@ class HyenaDNA(nn.Module):
         if self.config.both_strands:
             return self._read_both_strands(input_ids, attention_mask, read_from)
         hidden_states = self.backbone(input_ids, attention_mask, read_from=read_from)
-        return HyenaDNAOutput(self.head(hidden_states, self.backbone.embedding_weight), hidden_states)
+        read_mask = None if attention_mask is None else attention_mask[:, read_from:]
+        return HyenaDNAOutput(self._head_logits(hidden_states, read_mask), hidden_states)
+
+    def _head_logits(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.head(hidden_states, self.backbone.embedding_weight, attention_mask)
+        return logits
 
     def _read_both_strands(
         self, input_ids: Tensor, attention_mask: Tensor | None, read_from: int
@@ -124,11 +139,14 @@ class HyenaDNA(nn.Module):
         strands = Strands(input_ids, attention_mask)
         first, second = self.backbone(strands.ids, strands.mask).chunk(2)
         hidden_states = strands.mean(first, second)
-        weight = self.backbone.embedding_weight
-        if not isinstance(self.head, TokenHead):
-            return HyenaDNAOutput(self.head(hidden_states, weight), hidden_states)
-        logits = strands.mean(self.head(first, weight), complement_logits(self.head(second, weight)))
-        return HyenaDNAOutput(logits, hidden_states)
+        if isinstance(self.head, TokenHead):
+            complement = complement_logits(self._head_logits(second))
+            return HyenaDNAOutput(strands.mean(self._head_logits(first), complement), hidden_states)
+        if not self.head.pools:
+            return HyenaDNAOutput(self._head_logits(hidden_states, attention_mask), hidden_states)
+        # Each strand in its own reading direction: the last token of one is the first of the other.
+        pooled = [self._head_logits(strand, attention_mask) for strand in (first, second)]
+        return HyenaDNAOutput((pooled[0] + pooled[1]) / 2, hidden_states)
 
     def forward_with_suffixes(
         self,
@@ -144,9 +162,7 @@ class HyenaDNA(nn.Module):
         """
         states = self.backbone.forward_with_suffixes(input_ids, suffix_ids, places, read_from=read_from)
         with torch.no_grad():
-            whole, suffixes = (
-                HyenaDNAOutput(self.head(each, self.backbone.embedding_weight), each) for each in states
-            )
+            whole, suffixes = (HyenaDNAOutput(self._head_logits(each), each) for each in states)
         return whole, suffixes
 
     @property
@@ -166,8 +182,12 @@ class HyenaDNA(nn.Module):
                 :class:`~hyenadna_kit.backbone.filters.FilterConfig`; None leaves it as it is.
 
         Raises:
-            ValueError: ``context_length`` is less than 2, or a mode is named and no layer has filters.
+            TypeError: ``context_length`` is no whole number.
+            ValueError: ``context_length`` is less than 2, the mode is unknown, or one is named and no layer
+                has filters.
         """
+        if not isinstance(context_length, int):
+            raise TypeError(f"context_length must be a whole number, got {context_length!r}")
         backbone = self.config.backbone
         longer = replace(backbone, context_length=context_length, trained_length=backbone.filter_unit)
         config = replace(self.config, backbone=longer)

@@ -1,16 +1,14 @@
 """How much memory and time a pass of a model takes, told before it is run.
 
 In: a model's configuration and the size of the input. Out: bytes, counted as the implementation uses
-them, and seconds, extrapolated from a short pass of one layer on this machine.
+them, and seconds.
 """
 
-import math
 import os
-import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -21,27 +19,24 @@ from hyenadna_kit.backbone.memory import (
     plan_inference,
     training_bytes,
 )
-from hyenadna_kit.backbone.mixers.base import MixerConfig
-from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
-from hyenadna_kit.devices import Precision, available_memory, computes_in_bfloat16, products_in
+from hyenadna_kit.devices import Precision, available_memory, format_of_products
 from hyenadna_kit.errors import MemoryLimitError
-from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
-from hyenadna_kit.ops.fft_length import fast_fft_length
+from hyenadna_kit.model import HyenaDNAConfig
+from hyenadna_kit.pass_time import one_layer, pass_seconds
 
-_PROBED_TOKENS = 8192
 _ADAMW_COPIES = 3  # gradients and two moments
-_FFT_ROWS = 8
-_MOST_PROBED_POINTS = 1 << 21
 _SHARE_KEPT_FREE = 0.4
 """Activations are recomputed where keeping them would leave less of the memory than this."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PassPlan:
-    """What a pass will take."""
+    """What a pass will take, in each process where several take one at the same time."""
 
     size: PassSize
     """The pass."""
+    processes: int = 1
+    """How many take such a pass in the same memory."""
     weights: int
     """Bytes of the weights, and in training of their gradients and moments."""
     activations: int
@@ -49,7 +44,7 @@ class PassPlan:
     process: int
     """Bytes of this process with PyTorch loaded; 0 on a GPU."""
     room: int | None
-    """Bytes that may be taken beside the weights."""
+    """Bytes that each may take beside the weights."""
     seconds: float | None
     """Time on this machine; None for a device that is not here."""
     remedy: str = "take fewer or shorter sequences"
@@ -57,8 +52,8 @@ class PassPlan:
 
     @property
     def peak(self) -> int:
-        """Bytes at the highest point: on a CPU of the process, on a GPU of its memory."""
-        return self.weights + self.activations + self.process
+        """Bytes at the highest point: on a CPU of all processes, on a GPU of its memory."""
+        return self.processes * (self.weights + self.activations + self.process)
 
     def check(self) -> None:
         """Do nothing where there is room for it.
@@ -71,6 +66,15 @@ class PassPlan:
                 f"it does not fit: activations take {in_words(self.activations)}, beside the weights "
                 f"there is room for {in_words(max(0, self.room))}; {self.remedy}"
             )
+
+
+class StepMemory(NamedTuple):
+    """What a training step takes of the memory of a device."""
+
+    tensors: int
+    """Bytes of weights, gradients, moments and activations, in all processes."""
+    others: int
+    """Bytes that the processes beside this one take for themselves, with PyTorch loaded."""
 
 
 def recomputes(
@@ -87,7 +91,7 @@ def recomputes(
     """
     if choice != "auto":
         return choice == "always"
-    room = available_memory(device)
+    room = _free(device)
     keeping = processes * _training_bytes(size, device, precision, recompute=False)
     return room is not None and keeping > (1 - _SHARE_KEPT_FREE) * room
 
@@ -100,7 +104,7 @@ def check_training(
     *,
     recompute: bool,
     processes: int = 1,
-) -> int:
+) -> StepMemory:
     """Return the bytes that a training step takes, weights and optimiser included.
 
     Args:
@@ -116,17 +120,18 @@ def check_training(
         MemoryLimitError: The device has less.
     """
     activations = _training_bytes(size, device, precision, recompute=recompute)
-    needed = processes * (_weight_bytes(config) * (1 + _ADAMW_COPIES) + activations)
-    needed += (processes - 1) * _resident_bytes()
-    room = available_memory(device)
-    if room is not None and needed > room:
+    tensors = processes * (_weight_bytes(config) * (1 + _ADAMW_COPIES) + activations)
+    needed = StepMemory(tensors, others=(processes - 1) * _process_bytes(device))
+    room = _free(device)
+    if room is not None and sum(needed) > room:
         each = f" in each of {processes} processes" if processes > 1 else ""
+        beside = f", PyTorch itself {in_words(needed.others)} beside" if needed.others else ""
         remedy = "take fewer or shorter windows"
         remedy += ", or fewer processes" if processes > 1 else ""
         remedy += "" if recompute else ", or recompute activations"
         raise MemoryLimitError(
-            f"a training step on {size.batch} x {size.length:,} tokens{each} takes {in_words(needed)} of "
-            f"memory, there is room for {in_words(room)} on {device}; {remedy}"
+            f"a training step on {size.batch} x {size.length:,} tokens{each} takes {in_words(tensors)} of "
+            f"memory{beside}, there is room for {in_words(room)} on {device}; {remedy}"
         )
     return needed
 
@@ -139,6 +144,7 @@ def plan_pass(
     precision: Precision = "fp32",
     train: bool = False,
     recompute: bool = False,
+    processes: int = 1,
     max_memory: int | None = None,
 ) -> PassPlan:
     """Return what a pass takes; nothing of its size is allocated.
@@ -150,15 +156,15 @@ def plan_pass(
         precision: Number format of matrix products.
         train: A training step with AdamW rather than a pass without gradients.
         recompute: In training, compute activations again instead of keeping them.
+        processes: How many take such a pass in the memory of the device at the same time.
         max_memory: Bytes that it may take beside the weights; None: what is free.
 
     Raises:
         MemoryLimitError: A pass without gradients cannot be cut into pieces so small.
     """
-    is_here = device.type == "cpu" or torch.cuda.is_available()
     weights = _weight_bytes(config) * (1 + _ADAMW_COPIES if train else 1)
-    free = available_memory(device) if is_here else None
-    beside = None if free is None else free - weights
+    free, loaded = _free(device), _process_bytes(device)
+    beside = None if free is None else (free - (processes - 1) * loaded) // processes - weights
     room = min((each for each in (beside, max_memory) if each is not None), default=None)
     if train:
         activations = _training_bytes(size, device, precision, recompute=recompute)
@@ -166,22 +172,22 @@ def plan_pass(
         activations = inference_bytes(size, plan_inference(size, room))
     return PassPlan(
         size=size,
+        processes=processes,
         weights=weights,
         activations=activations,
-        process=_resident_bytes() if device.type == "cpu" else 0,
+        process=loaded,
         room=room,
-        seconds=_seconds(config, size, device, precision, train=train, recompute=recompute)
-        if is_here
+        seconds=pass_seconds(config, size, device, precision, train=train, recompute=recompute)
+        if _is_here(device)
         else None,
         remedy="take fewer or shorter sequences" + (", or --recompute" if train and not recompute else ""),
     )
 
 
 def _training_bytes(size: PassSize, device: torch.device, precision: Precision, *, recompute: bool) -> int:
-    bfloat16 = precision == "bf16" or (precision == "auto" and computes_in_bfloat16(device))
     return training_bytes(
         size,
-        product_bytes=2 if bfloat16 else 4,
+        product_bytes=2 if format_of_products(device, precision) == "bf16" else 4,
         recompute=recompute,
         keeps_inner=device.type == "cuda",
     )
@@ -192,108 +198,25 @@ def _weight_bytes(config: HyenaDNAConfig) -> int:
     beside = of_layers = 0
     for mixer, count in Counter(config.backbone.mixers).items():
         with torch.device("meta"):
-            model = _one_layer(config, mixer, config.backbone.context_length)
+            model = one_layer(config, mixer, config.backbone.context_length)
         layer = sum(parameter.numel() for parameter in model.backbone.layers.parameters())
         beside = model.num_parameters - layer
         of_layers += count * layer
     return 4 * (beside + of_layers)
 
 
-def _resident_bytes() -> int:
-    """Return the bytes of this process in memory; 0 where the system does not say."""
+def _is_here(device: torch.device) -> bool:
+    return device.type == "cpu" or torch.cuda.is_available()
+
+
+def _free(device: torch.device) -> int | None:
+    """Return the bytes that are free on a device; None where it is not here, or nobody says."""
+    return available_memory(device) if _is_here(device) else None
+
+
+def _process_bytes(device: torch.device) -> int:
+    """Return the bytes that a process takes with PyTorch loaded, as this one does; 0 on a GPU."""
     statm = Path("/proc/self/statm")
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
-
-
-def _seconds(
-    config: HyenaDNAConfig,
-    size: PassSize,
-    device: torch.device,
-    precision: Precision,
-    *,
-    train: bool,
-    recompute: bool,
-) -> float:
-    """Extrapolate from layers at a short length, one of each kind."""
-    seconds = 0.0
-    for mixer, count in Counter(config.backbone.mixers).items():
-
-        def seconds_at(length: int, mixer: MixerConfig = mixer) -> float:
-            """Return the seconds of one layer of that kind."""
-            model = _one_layer(config, mixer, length).to(device).train(train)
-            model.backbone.recompute_activations(enabled=recompute)
-            return _seconds_of(model, length, device, precision)
-
-        if isinstance(mixer, HyenaConfig):
-            transforms = size.d_model * ((12 if recompute else 9) if train else 3)
-            seconds += count * _with_transforms(seconds_at, size.length, transforms, device)
-        else:
-            seconds += count * _with_pairs(seconds_at, size.length)
-    return size.batch * seconds
-
-
-def _with_transforms(
-    seconds_at: Callable[[int], float], length: int, transforms: int, device: torch.device
-) -> float:
-    """Return the seconds of a longer layer: products grow with it, transforms a little faster."""
-    probed = min(length, _PROBED_TOKENS)
-    short, full = (_transform_seconds(each, device) * transforms for each in (probed, length))
-    return max(0.0, seconds_at(probed) - short) / probed * length + full
-
-
-def _with_pairs(seconds_at: Callable[[int], float], length: int) -> float:
-    """Return the seconds of a longer layer that computes something of every two positions."""
-    probed = min(length, _PROBED_TOKENS)
-    whole, half = seconds_at(probed), seconds_at(max(1, probed // 2))
-    of_pairs = min(whole, max(0.0, 2 * (whole - 2 * half)))  # a n + b n^2, twice
-    return (whole - of_pairs) * (length / probed) + of_pairs * (length / probed) ** 2
-
-
-def _one_layer(config: HyenaDNAConfig, mixer: MixerConfig, length: int) -> HyenaDNA:
-    backbone = replace(
-        config.backbone,
-        num_layers=1,
-        mixer=mixer,
-        other_mixer=None,
-        other_layers=(),
-        context_length=max(2, length),
-    )
-    return replace(config, backbone=backbone).build()
-
-
-def _seconds_of(model: HyenaDNA, length: int, device: torch.device, precision: Precision) -> float:
-    """Return the seconds of a pass, with gradients where the model is in training."""
-    input_ids = torch.randint(7, 11, (1, length), device=device)
-
-    def probe() -> None:
-        """Run the model."""
-        with products_in(device, precision), torch.set_grad_enabled(model.training):
-            logits = model(input_ids).logits
-        if model.training:
-            logits.float().logsumexp(2).sum().backward()
-
-    _pass_of(model, probe)
-    return min(_pass_of(model, probe) for _ in range(3))
-
-
-def _pass_of(model: HyenaDNA, probe: Callable[[], None]) -> float:
-    model.zero_grad()
-    begin = time.perf_counter()
-    probe()
-    if next(model.parameters()).device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begin
-
-
-def _transform_seconds(length: int, device: torch.device) -> float:
-    """Return the seconds of one real transform of a row twice as long, among others."""
-    points = fast_fft_length(2 * length)
-    probed = min(points, _MOST_PROBED_POINTS)
-    rows = torch.randn(_FFT_ROWS, probed, device=device)
-    torch.fft.rfft(rows)
-    begin = time.perf_counter()
-    torch.fft.rfft(rows)
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    longer = points * math.log2(points) / (probed * math.log2(probed))
-    return longer * (time.perf_counter() - begin) / _FFT_ROWS
+    if device.type != "cpu" or not statm.exists():
+        return 0
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -130,7 +130,18 @@ REFUSED = {
     ),
     "field of a scalar": ("a.fa --out.x o", "unknown option --out.x"),
     "field of an unknown group": ("a.fa --modle.d_model 8", "did you mean '--model'?"),
-    "field of another class": ("a.fa --out o --model.layer.depth 8", "'depth' is not accepted"),
+    "field of another class": (
+        "a.fa --out o --model.layer.depth 8",
+        "--model.layer.depth: 'depth' is not accepted by WideConfig",
+    ),
+    "no number in a class": (
+        "a.fa --out o --model.layer DeepConfig --model.layer.depth nan",
+        "--model.layer.depth: expected int, got 'nan'",
+    ),
+    "no number in the default class": (
+        "a.fa --out o --model.layer.order x",
+        "--model.layer.order: expected int, got 'x'",
+    ),
     "group": ("a.fa --out o --model x.yaml", "--model is a group of options: --model.d_model and"),
     "unknown class": (
         "a.fa --out o --model.layer DeapConfig",

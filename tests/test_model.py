@@ -382,6 +382,11 @@ BAD_CONFIGS = {
         ConfigError,
         "a head that predicts the next token needs a causal mixer, got a bidirectional one",
     ),
+    "one side alone": (
+        lambda config: config.update(head={"class_path": "MaskedLanguageModelHeadConfig"}),
+        ConfigError,
+        "guesses tokens from both sides, and every mixer is causal; take a bidirectional mixer",
+    ),
     "other width": (
         lambda config: config["backbone"].update(d_model=12),
         CheckpointError,

@@ -17,7 +17,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import torch
 from jaxtyping import Float, Integer
@@ -65,6 +65,9 @@ class FilterConfig:
     trained filter to the length of the input instead, which changes every output."""
 
     def __post_init__(self) -> None:
+        if self.beyond_context not in get_args(BeyondContext):
+            modes = ", ".join(get_args(BeyondContext))
+            raise ValueError(f"beyond_context must be one of {modes}, got {self.beyond_context!r}")
         if self.emb_dim < 3 or self.emb_dim % 2 == 0:
             raise ValueError(f"emb_dim must be odd and at least 3, got {self.emb_dim}")
         if self.num_inner_mlps < 0 or self.filter_order < 1:

@@ -2,15 +2,22 @@
 
 import json as json_format
 import math
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from hyenadna_kit.errors import InputError
 
 if TYPE_CHECKING:
     from hyenadna_kit.evaluation.held_out import Evaluation
     from hyenadna_kit.genome.interval import Interval
     from hyenadna_kit.io.genome import Genome
     from hyenadna_kit.model import HyenaDNA
+
+_BATCH_SIZE = 16
+_LOOKED_AT = 1 << 20
+"""Bases of a region that are looked at at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +50,9 @@ class EvaluateOptions:
     beyond_context: Literal["continue", "truncate", "decay", "interpolate"] | None = None
     """What the filters do beyond the trained length; default: what the model folder says."""
     plot: str | None = None
-    """With --lengths: file for a figure, X.png."""
-    batch_size: int = 16
-    """Windows that the model reads at a time."""
+    """With --lengths: file for a figure, X.png, X.svg or X.pdf."""
+    batch_size: int | None = None
+    """Windows that the model reads at a time; default: 16."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
@@ -58,7 +65,8 @@ def run(options: EvaluateOptions) -> int:
     """Evaluate, print a table and write the JSON.
 
     Raises:
-        InputError: A region is outside the genome, or the model was trained on a part of it.
+        InputError: A region is outside the genome, or the model was trained on a part of it, or the regions
+            hold no base, or options do not go together.
         CheckpointError: The model folder is damaged.
     """
     from hyenadna_kit.commands.computing import computing, load_model
@@ -68,6 +76,7 @@ def run(options: EvaluateOptions) -> int:
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.io.regions import parse_regions, refuse_overlap, regions_or_bed
 
+    _refuse_options(options)
     genome = open_genome(options.genome)
     regions = regions_or_bed(options.regions, options.bed, genome)
     of_model, named = _regions_of_run(options, genome), parse_regions(options.train_regions, genome)
@@ -80,6 +89,7 @@ def run(options: EvaluateOptions) -> int:
         refuse_overlap(
             regions, named, "train_regions and what is evaluated must be apart, or add --allow_overlap"
         )
+    _refuse_no_bases(regions, genome)
     model = load_model(options.model, options.device, options.max_memory)
     if options.beyond_context is not None:
         model = model.with_context_length(model.context_length, mode=options.beyond_context)
@@ -93,7 +103,7 @@ def run(options: EvaluateOptions) -> int:
             regions,
             train_regions=named or of_model,
             length=options.length,
-            batch_size=options.batch_size,
+            batch_size=_BATCH_SIZE if options.batch_size is None else options.batch_size,
             on_progress=lambda done: on_progress(done, total),
         )
     print(_table(result))
@@ -103,23 +113,46 @@ def run(options: EvaluateOptions) -> int:
     return 0
 
 
+def _refuse_options(options: EvaluateOptions) -> None:
+    """Refuse what is out of range, or would have no effect beside other options."""
+    from hyenadna_kit.plots.histogram import require_matplotlib
+    from hyenadna_kit.plots.lengths import figure_format
+
+    if options.batch_size is not None and options.batch_size < 1:
+        raise InputError(f"--batch_size must be at least 1, got {options.batch_size}")
+    if options.plot is not None:
+        if not options.lengths:
+            raise InputError(f"--plot {options.plot} shows window lengths; add --lengths 1k,4k,16k")
+        figure_format(Path(options.plot), "--plot")
+        require_matplotlib()
+    for name in ("length", "batch_size") if options.lengths else ():
+        value = getattr(options, name)
+        if value is not None:
+            raise InputError(f"--{name} {value} has no effect beside --lengths; leave one of them out")
+
+
+def _refuse_no_bases(regions: "list[Interval]", genome: "Genome") -> None:
+    """Refuse regions of N alone; most often a look at the first bases is enough."""
+    from hyenadna_kit.tokenizers.nucleotide import FIRST_BASE, LAST_BASE
+
+    for region in regions:
+        for start in range(region.start, region.end, _LOOKED_AT):
+            end = min(region.end, start + _LOOKED_AT)
+            tokens = genome.tokens(replace(region, start=start, end=end))
+            if ((tokens >= FIRST_BASE) & (tokens <= LAST_BASE)).any():
+                return
+    raise InputError(f"the {len(regions)} region(s) score no A, C, G or T: nothing to average; take others")
+
+
 def _by_length(
     options: EvaluateOptions, model: "HyenaDNA", genome: "Genome", regions: "list[Interval]"
 ) -> int:
     from hyenadna_kit.commands.computing import computing
-    from hyenadna_kit.commands.evaluate_lengths import (
-        evaluate_by_length,
-        parse_lengths,
-        table_of,
-        write_figure,
-        write_json,
-    )
+    from hyenadna_kit.commands.evaluate_lengths import evaluate_by_length, table_of, write_figure, write_json
     from hyenadna_kit.commands.progress import show_progress
-    from hyenadna_kit.plots.histogram import require_matplotlib
+    from hyenadna_kit.io.window_lengths import parse_window_lengths
 
-    if options.plot is not None:
-        require_matplotlib()
-    lengths = parse_lengths(options.lengths)
+    lengths = parse_window_lengths(options.lengths, "--lengths")
     with show_progress("bases") as on_progress, computing(model, options.precision):
         found = evaluate_by_length(model, genome, regions, lengths, on_progress)
     print(table_of(found))
@@ -131,21 +164,24 @@ def _by_length(
 
 
 def _regions_of_run(options: EvaluateOptions, genome: "Genome") -> "list[Interval]":
-    """Return the range, validation part included, of the run which made the model.
+    """Return the ranges, validation parts included, of the runs which made the model.
 
-    A run folder that was trained on another genome says nothing about this one.
+    Of a model that was trained on another genome it says so.
     """
     from hyenadna_kit.io.regions import parse_regions
     from hyenadna_kit.shipped import model_folder
-    from hyenadna_kit.training.run_folder import RECORD_NAME, read_record
+    from hyenadna_kit.training.run_folder import seen_ranges
 
-    folder = model_folder(options.model)
-    if not (folder / RECORD_NAME).exists():
-        return []
-    record = read_record(folder)
-    if record["genome_fingerprint"] != genome.fingerprint:
-        return []
-    return parse_regions([*record["train"], *record["validation"]], genome)
+    seen = seen_ranges(model_folder(options.model))
+    here = [each.ranges for each in seen if each.genome_fingerprint == genome.fingerprint]
+    if seen and not here and not options.train_regions:
+        print(
+            f"{options.model} was not trained on {genome.path}, their fingerprints differ: whether "
+            "it saw these bases is not checked, and no Markov model is fitted; --train_regions names what "
+            "one is fitted on",
+            file=sys.stderr,
+        )
+    return parse_regions(dict.fromkeys(region for ranges in here for region in ranges), genome)
 
 
 def _table(result: "Evaluation") -> str:

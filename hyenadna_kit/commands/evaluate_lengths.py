@@ -7,13 +7,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyenadna_kit.errors import InputError
-
 if TYPE_CHECKING:
     from hyenadna_kit.evaluation.lengths import LengthBits
     from hyenadna_kit.genome.interval import Interval
     from hyenadna_kit.io.genome import Genome
     from hyenadna_kit.model import HyenaDNA
+    from hyenadna_kit.plots.lengths import Curve
 
 _TAIL_WINDOWS = 4
 """Windows of which the share of taps beyond the trained length is taken."""
@@ -149,9 +148,18 @@ def _finite(value: float) -> float | None:
 
 
 def write_figure(path: Path, found: ByLength) -> None:
-    """Draw bits per base against length and against position."""
+    """Draw bits per base against length and position, as PNG, SVG or PDF by the suffix."""
     from hyenadna_kit.files import atomic_file
-    from hyenadna_kit.plots.lengths import Curve, lengths_png
+    from hyenadna_kit.plots.lengths import figure_format, lengths_figure
+
+    curves, kind = curves_of(found), figure_format(path, "--plot")
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(lengths_figure(*curves, trained_length=found.trained_length, kind=kind))
+
+
+def curves_of(found: ByLength) -> "tuple[list[Curve], list[Curve]]":
+    """Return what is drawn: by length, and of the longest windows by what is read before a base."""
+    from hyenadna_kit.plots.lengths import Curve
 
     of_lengths, of_positions = list[Curve](), list[Curve]()
     for mode, results in found.modes.items():
@@ -159,11 +167,11 @@ def write_figure(path: Path, found: ByLength) -> None:
         of_lengths.append(Curve(mode, [each.length for each in results], bits))
         longest = results[-1]
         known = [each for each in longest.by_position if each.num_bases]
-        middles = [(each.first + each.last) / 2 for each in known]
+        # One base is read before position 0; the middle of first + 1 to last.
+        read = [(each.first + 1 + each.last) / 2 for each in known]
         label = f"{mode}, {longest.length:,}"
-        of_positions.append(Curve(label, middles, [each.bits_per_base for each in known]))
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(lengths_png(of_lengths, of_positions, trained_length=found.trained_length))
+        of_positions.append(Curve(label, read, [each.bits_per_base for each in known]))
+    return of_lengths, of_positions
 
 
 def write_json(path: Path, found: ByLength) -> None:
@@ -172,20 +180,3 @@ def write_json(path: Path, found: ByLength) -> None:
 
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(figures_of(found), indent=2) + "\n")
-
-
-def parse_lengths(texts: Sequence[str]) -> list[int]:
-    """Return the tokens that ``1024``, ``64k`` or ``1m`` name, each once and ascending.
-
-    k is 1,024 and m 1,024 k.
-
-    Raises:
-        InputError: A text is no whole number of tokens.
-    """
-    lengths = set()
-    for text in texts:
-        number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in ("k", "m") else (text, "")
-        if not number.isascii() or not number.isdigit():
-            raise InputError(f"--lengths must be tokens such as 1024, 64k or 1m, got {text!r}")
-        lengths.add(int(number) * {"": 1, "k": 1 << 10, "m": 1 << 20}[unit])
-    return sorted(lengths)

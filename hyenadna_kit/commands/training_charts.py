@@ -91,11 +91,12 @@ def _taps_figure(each: FilterShapes) -> str:
     taps = each.first_taps.tolist()
     distances = [float(number) for number in range(1, len(taps[0]) + 1)]
     limit = 1.1 * max(max(map(abs, values)) for values in taps) or 1.0
-    x = Axis(label="distance in bases", low=0.0, high=distances[-1] + 1)
+    x = Axis(label="distance in bases", low=1.0, high=max(2.0, distances[-1]))
     y = Axis(label="tap", low=-limit, high=limit)
     curves = [Curve(distances, values, f"c{number}") for number, values in enumerate(taps)]
     names = (f"{_key(f'c{number}')}channel {channel}" for number, channel in enumerate(each.channels))
-    return figure(Chart(x, y, width=460, height=240).draw(curves), "".join(names))
+    caption = f"layer {each.layer}, {each.direction}: first taps{''.join(names)}"
+    return figure(Chart(x, y, width=460, height=240).draw(curves), caption)
 
 
 def _key(style: str) -> str:

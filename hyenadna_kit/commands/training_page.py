@@ -66,6 +66,7 @@ def figures_of(report: TrainingReport) -> dict[str, Any]:
         "bases": run.bases,
         "bases_per_second": run.bases_per_second,
         "devices": list(run.devices),
+        "products": list(run.products),
         "filters": [
             {
                 "layer": each.layer,
@@ -152,7 +153,10 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str]]:
     yield "time of training", "not recorded" if run.seconds is None else _duration(run.seconds)
     rate = run.bases_per_second
     yield "bases a second", "not recorded" if rate is None else f"{rate:,.0f}"
-    yield "number format of products", run.config.precision
+    yield (
+        "number format of products",
+        ", ".join(run.products) or f"not recorded; {run.config.precision} asked for",
+    )
     yield "seed", str(run.config.seed)
     yield "trained on", ", ".join(run.record["train"])
     yield (

@@ -4,3 +4,6 @@ from hyenadna_kit.heads.language_model import LanguageModelHeadConfig as Languag
 from hyenadna_kit.heads.masked_language_model import (
     MaskedLanguageModelHeadConfig as MaskedLanguageModelHeadConfig,
 )
+from hyenadna_kit.heads.nucleotide import NucleotideHeadConfig as NucleotideHeadConfig
+from hyenadna_kit.heads.sequence import SequenceHeadConfig as SequenceHeadConfig
+from hyenadna_kit.heads.variant_effect import VariantEffectHeadConfig as VariantEffectHeadConfig

@@ -1,7 +1,7 @@
 """Logits over the vocabulary at every position, and the cross-entropy on them."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
@@ -27,11 +27,14 @@ class TokenHead(Head):
         self,
         hidden_states: Float[Tensor, "batch length d_model"],
         embedding_weight: Float[Tensor, "vocab d_model"],
+        attention_mask: Bool[Tensor, "batch length"] | None = None,
     ) -> Float[Tensor, "batch length vocab"]:
         """Return unnormalised log-probabilities of the tokens, not rounded by autocast.
 
-        A product with so few columns costs nothing, and bfloat16 would blur small differences.
+        A product with so few columns costs nothing, and bfloat16 would blur small differences. Positions
+        are read one by one, padding as well.
         """
+        del attention_mask
         weight = embedding_weight if self.weight is None else self.weight
         with without_autocast(hidden_states.device.type):
             return torch.nn.functional.linear(hidden_states.to(weight.dtype), weight)
@@ -59,3 +62,7 @@ class TokenHead(Head):
         total = (weights * counted).sum()
         # Weights may add up to less than 1: only a total of 0 must not divide.
         return (nats * weights.flatten()).sum() / total.where(total > 0, 1)
+
+    def predictions(self, logits: Float[Tensor, "*shape vocab"]) -> Float[Tensor, "*shape vocab"]:
+        """Return the probabilities of the tokens, in float32 at least."""
+        return logits.softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))

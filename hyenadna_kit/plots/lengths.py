@@ -3,13 +3,24 @@
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import cycle
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+from hyenadna_kit.errors import InputError
 from hyenadna_kit.plots.histogram import require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _INCHES = (9.6, 4.0)
 _DOTS_PER_INCH = 150
 _LINES = ("-", ":", "-.")  # a curve below another one still shows
+_METADATA = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""By format, what is left out so that the file is the same for the same numbers: dates and versions."""
 
 
 class Curve(NamedTuple):
@@ -18,23 +29,53 @@ class Curve(NamedTuple):
     label: str
     """Its name in the legend."""
     xs: Sequence[float]
-    """Tokens, or positions."""
+    """Tokens, or bases."""
     ys: Sequence[float]
     """Bits per base."""
 
 
-def lengths_png(of_lengths: Sequence[Curve], of_positions: Sequence[Curve], *, trained_length: int) -> bytes:
+def figure_format(path: Path, option: str) -> str:
+    """Return the format that the suffix of a file names: png, svg or pdf.
+
+    Args:
+        path: Where a figure is to be written.
+        option: What it was given for, for the error.
+
+    Raises:
+        InputError: The suffix is another one.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in _METADATA:
+        raise InputError(f"{option} must end with .png, .svg or .pdf, got {str(path)!r}")
+    return kind
+
+
+def lengths_figure(
+    of_lengths: Sequence[Curve], of_positions: Sequence[Curve], *, trained_length: int, kind: str
+) -> bytes:
     """Draw the picture, the same for the same numbers.
 
     Args:
         of_lengths: Bits per base against the tokens of a window.
-        of_positions: The same against the position in a window, from 0.
+        of_positions: The same against the bases that the model reads before a position, from 1.
         trained_length: In tokens; a line stands there.
+        kind: ``png``, ``svg`` or ``pdf``.
 
     Raises:
         InputError: matplotlib is not installed.
     """
     require_matplotlib()
+    from matplotlib import rc_context
+
+    picture = BytesIO()
+    # Names in an SVG are drawn by lot where nothing is given to make them from.
+    with rc_context({"svg.hashsalt": "lengths"}):
+        figure = _draw(of_lengths, of_positions, trained_length)
+        figure.savefig(picture, format=kind, metadata=_METADATA[kind])
+    return picture.getvalue()
+
+
+def _draw(of_lengths: Sequence[Curve], of_positions: Sequence[Curve], trained_length: int) -> "Figure":
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
@@ -44,17 +85,14 @@ def lengths_png(of_lengths: Sequence[Curve], of_positions: Sequence[Curve], *, t
         for curve, line in zip(curves, cycle(_LINES)):
             axes.plot(curve.xs, curve.ys, marker=marker, linestyle=line, label=curve.label)
     by_length.set(title="by window length", xlabel="tokens of a window", ylabel="bits per base")
-    by_position.set(title="by position, longest windows", xlabel="bases before it in the window")
+    by_position.set(title="by position, longest windows", xlabel="bases that are read before it")
     for axes in (by_length, by_position):
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _in_tokens(value)))
         axes.axvline(trained_length, color="0.6", linestyle="--", linewidth=1, label="trained length")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
-    picture = BytesIO()
-    # Without the version of matplotlib in it the file is the same for the same numbers.
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    return picture.getvalue()
+    return figure
 
 
 def _in_tokens(value: float) -> str:

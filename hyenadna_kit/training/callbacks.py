@@ -1,6 +1,5 @@
 """What happens beside the steps: measurements to disk, progress to a person, checkpoints."""
 
-import math
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from hyenadna_kit.training.checkpoint_io import saved_step
+from hyenadna_kit.training.step_module import Measures
 from hyenadna_kit.training.step_rows import StepRows
 
 _SECONDS_BETWEEN_LINES = 30.0
@@ -21,8 +22,9 @@ _SECONDS_BETWEEN_LINES = 30.0
 class MetricsLog(Callback):
     """Appends a JSON line every few steps; a resumed run drops lines past its checkpoint."""
 
-    def __init__(self, rows: StepRows, every: int) -> None:
+    def __init__(self, rows: StepRows, measures: Measures, *, every: int) -> None:
         self._rows = rows
+        self._measures = measures
         self._every = every
         self._loss: Tensor | float = 0.0
         self._rate = 0.0
@@ -50,15 +52,16 @@ class MetricsLog(Callback):
         self._loss = self._loss + outputs["loss"]
         due = _ends_step(trainer, batch_idx) and trainer.global_step % self._every == 0
         if due and trainer.is_global_zero:
-            bits = float(self._loss) / math.log(2)
-            self._rows.add(step=trainer.global_step, bits_per_base=bits, learning_rate=self._rate)
+            measure = self._measures.training
+            loss = {measure.name: float(self._loss) * measure.factor}
+            self._rows.add(step=trainer.global_step, **loss, learning_rate=self._rate)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the bits per base of a validation."""
+        """Write what a validation found."""
         del pl_module
         if trainer.is_global_zero:
-            bits = float(trainer.callback_metrics["validation_bits_per_base"])
-            self._rows.add(step=trainer.global_step, validation_bits_per_base=bits)
+            name = self._measures.validation.name
+            self._rows.add(step=trainer.global_step, **{name: float(trainer.callback_metrics[name])})
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -121,7 +124,9 @@ class LastCheckpoint(Callback):
 class ProgressReport(Callback):
     """A bar on a terminal, else a plain line every half minute: step, loss, rate, ETA."""
 
-    def __init__(self) -> None:
+    def __init__(self, measures: Measures, checkpoint: Path) -> None:
+        self._measures = measures
+        self._checkpoint = checkpoint
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._bases = 0
@@ -155,8 +160,9 @@ class ProgressReport(Callback):
         if not trainer.is_global_zero or now - self._last_line < wait:
             return
         self._last_line = now
-        bits = float(outputs["loss"]) * trainer.accumulate_grad_batches / math.log(2)
-        text = f"{bits:.4f} bits per base, {_rate(self._bases, now - self._start)}"
+        measure = self._measures.training
+        loss = float(outputs["loss"]) * trainer.accumulate_grad_batches * measure.factor
+        text = f"{measure.told(loss)}, {_rate(self._bases, now - self._start)}"
         if self._bar:
             self._bar.update(self._task, completed=trainer.global_step, description=text)
             return
@@ -170,14 +176,22 @@ class ProgressReport(Callback):
         """Say what the validation found."""
         del pl_module
         if trainer.is_global_zero:
-            bits = float(trainer.callback_metrics["validation_bits_per_base"])
-            self._say(f"step {trainer.global_step}: validation {bits:.4f} bits per base")
+            measure = self._measures.validation
+            found = measure.told(float(trainer.callback_metrics[measure.name]))
+            self._say(f"step {trainer.global_step}: validation {found}")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Say where a run was stopped that can go on."""
+        """Say where a run was stopped, and from where it goes on."""
         del pl_module
-        if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.is_global_zero:
-            self._say(f"stopped after step {trainer.global_step}: the same command continues the run")
+        if not isinstance(exception, KeyboardInterrupt | SIGTERMException) or not trainer.is_global_zero:
+            return
+        # Not what was asked to be saved, but what is there: a signal may come in the midst of saving.
+        saved, text = saved_step(self._checkpoint), f"stopped after step {trainer.global_step}"
+        if saved is None:
+            self._say(f"{text}, before the first checkpoint: the same command begins the run anew")
+        else:
+            earlier = "" if saved == trainer.global_step else f" from step {saved}"
+            self._say(f"{text}: the same command continues the run{earlier}")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the bar away, also after an error."""

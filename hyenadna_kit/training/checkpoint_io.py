@@ -51,6 +51,15 @@ def has_checkpoint(path: Path) -> bool:
     return path.exists() and bool(AtomicCheckpointIO().load_checkpoint(path))
 
 
+def saved_step(path: Path) -> int | None:
+    """Return the step from which a run goes on; None where there is no checkpoint.
+
+    Raises:
+        CheckpointError: The file is damaged.
+    """
+    return AtomicCheckpointIO().load_checkpoint(path)["global_step"] if path.exists() else None
+
+
 def _save(checkpoint: dict[str, Any], file: BinaryIO) -> None:
     try:
         torch.save(checkpoint, file)

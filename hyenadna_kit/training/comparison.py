@@ -26,6 +26,9 @@ _MAY_DIFFER = frozenset({"genome", "num_workers", "out", "seed"})
 _MEASURED_ON = ("genome_fingerprint", "validation", "held_out")
 """What of the record of a run says on which bases it was measured."""
 
+_TIED = "tied"
+"""What of a head does not change what is measured: its other options say which bases are hidden."""
+
 
 @dataclass(frozen=True)
 class HeldOutFigures:
@@ -173,9 +176,10 @@ def _refuse_other_regions(runs: Sequence[Run]) -> None:
 def _measured(run: Run, options: dict[Path, dict[str, Any]]) -> dict[str, Any]:
     """Return what decides on what a run was validated."""
     record, own = read_record(run.folder), options[run.folder]
-    head = own["model"].get("head", {}).get("class_path")
+    head = own["model"].get("head", {})
+    task = {key: value for key, value in head.get("init_args", {}).items() if key != _TIED}
     bases = {key: record[key] for key in _MEASURED_ON}
-    return bases | {"validation_bases": own["validation_bases"], "head": head}
+    return bases | {"validation_bases": own["validation_bases"], "head": head.get("class_path")} | task
 
 
 def _refuse_other_options(recipe: Recipe, options: dict[Path, dict[str, Any]]) -> None:

@@ -68,7 +68,7 @@ class PretrainingData(LightningDataModule):
             batch_sampler=sampler,
             collate_fn=collate_next_token if plan.masking is None else collate_masked,
             num_workers=self.num_workers,
-            worker_init_fn=_ignore_sigterm,
+            worker_init_fn=ignore_sigterm,
             persistent_workers=self.num_workers > 0,
         )
 
@@ -110,7 +110,7 @@ def share_windows(windows: Sequence[TiledWindow], rank: int, num_ranks: int) -> 
     return mine
 
 
-def _ignore_sigterm(worker: int) -> None:
+def ignore_sigterm(worker: int) -> None:
     """Leave SIGTERM to the training process, which ends its workers after the step it is in."""
     del worker
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

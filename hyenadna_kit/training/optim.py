@@ -7,6 +7,7 @@ Source: the published training configurations; Nguyen et al. 2023, arXiv:2306.15
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from hyenadna_kit.config import check_shares
 
 _FILTER = ".implicit_filter."
 _FEATURES = ".pos_emb.z"
+_KINDS = ("filters", "features", "rest")
 
 _BELOW = {
     **dict.fromkeys(
@@ -60,13 +62,21 @@ class OptimizerConfig:
             raise ValueError(f"gradient_clip must be above 0, got {self.gradient_clip}")
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
-    """Return AdamW over the parameter groups of ``model`` that are trained."""
-    groups: dict[str, list[nn.Parameter]] = {"filters": [], "features": [], "rest": []}
+def build_optimizer(
+    model: nn.Module, config: OptimizerConfig, share_of: Callable[[str], float] = lambda _: 1.0
+) -> AdamW:
+    """Return AdamW over the parameter groups of ``model`` that are trained.
+
+    Args:
+        model: What is trained.
+        config: Rates and decay.
+        share_of: Learning rate of a parameter, by its name, as a share of that of its kind.
+    """
+    groups: dict[tuple[str, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             kind = "filters" if _FILTER in name else "features" if name.endswith(_FEATURES) else "rest"
-            groups[kind].append(parameter)
+            groups.setdefault((kind, share_of(name)), []).append(parameter)
     rate = config.learning_rate
     rates = {
         "filters": rate if config.filter_learning_rate is None else config.filter_learning_rate,
@@ -77,13 +87,18 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
         {
             "name": kind,
             "params": parameters,
-            "lr": rates[kind],
+            "lr": rates[kind] * share,
             "weight_decay": config.weight_decay if kind == "rest" else 0.0,
         }
-        for kind, parameters in groups.items()
-        if parameters
+        for (kind, share), parameters in sorted(groups.items(), key=_place)
     ]
     return AdamW(described, betas=(config.beta1, config.beta2))
+
+
+def _place(group: tuple[tuple[str, float], list[nn.Parameter]]) -> tuple[int, float]:
+    """Return where a group stands: checkpoints know parameters by their order."""
+    (kind, share), _ = group
+    return _KINDS.index(kind), -share
 
 
 def build_schedule(optimizer: AdamW, config: OptimizerConfig, max_steps: int) -> LambdaLR:

@@ -18,7 +18,7 @@ from hyenadna_kit.training.callbacks import announce
 from hyenadna_kit.training.checkpoint_io import has_checkpoint
 from hyenadna_kit.training.datamodule import PretrainingData
 from hyenadna_kit.training.meeting import Meeting, Prepared
-from hyenadna_kit.training.module import JointTrainingModule, TrainingModule
+from hyenadna_kit.training.module import BITS_PER_BASE, JointTrainingModule, TrainingModule
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.pretrain_data import DataPlan, plan_data
 from hyenadna_kit.training.processes import Processes, find_processes
@@ -26,7 +26,7 @@ from hyenadna_kit.training.run_folder import RunFolder, telling_how_to_go_on
 from hyenadna_kit.training.spread import check_spread, spread_windows
 from hyenadna_kit.training.start import Start, prepare_start
 from hyenadna_kit.training.tensorboard_rows import require_tensorboard
-from hyenadna_kit.training.trainer import build_trainer, fit
+from hyenadna_kit.training.trainer import build_trainer, fit, validate
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,15 @@ def _check_memory(config: PretrainConfig, length: int, processes: Processes) -> 
     )
     room = available_memory(device)
     of_room = "" if room is None else f" of {in_words(room)} that are free on {device}"
+    each = f" of {sharing} processes" if sharing > 1 else ""
+    beside = (
+        f"; those beside this one take {in_words(needed.others)} for PyTorch itself" if needed.others else ""
+    )
     again = "; activations are computed again in the backward pass" if recompute else ""
-    announce(f"a step takes {in_words(needed)}{of_room}{again}")
+    announce(
+        f"a step takes {in_words(needed.tensors)}{of_room}: weights, gradients, moments and activations"
+        f"{each}{beside}{again}"
+    )
     return recompute
 
 
@@ -148,8 +155,11 @@ def _train(
         num_workers=config.num_workers,
         context_parallel=config.context_parallel,
     )
-    trainer = build_trainer(config, folder, processes)
+    trainer = build_trainer(config, BITS_PER_BASE, folder, processes)
     fit(trainer, module, data, folder, goes_on=prepared.goes_on)
+    # The first process alone knows what was measured, and all take part in measuring.
+    if trainer.strategy.broadcast(folder.validation_at(config.max_steps) is None):
+        validate(trainer, module, data)
     if processes.is_first:
         module.model.save_pretrained(folder.path)
     bits: float | None = trainer.strategy.broadcast(folder.validation_at(config.max_steps))

@@ -5,6 +5,7 @@ from typing import Literal
 
 from hyenadna_kit.config import check_least, check_shares
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.heads.objectives import LabelledHeadConfig
 from hyenadna_kit.io.read_filter import ReadFilter
 from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.training.optim import OptimizerConfig
@@ -108,6 +109,7 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         self._refuse_data()
+        self._refuse_labels()
         check_least(self, _LEAST)
         if not 0 <= self.seed < _NUM_SEEDS:
             raise ValueError(f"seed must lie in 0 to {_NUM_SEEDS - 1}, got {self.seed}")
@@ -151,6 +153,13 @@ class PretrainConfig:
         for name, usual in of_genome.items() if self.reads is not None else ():
             if getattr(self, name) != usual:
                 raise ValueError(f"{name} is for a genome, got {getattr(self, name)} together with reads")
+
+    def _refuse_labels(self) -> None:
+        if isinstance(self.model.head, LabelledHeadConfig):
+            raise InputError(
+                f"pretraining predicts tokens, {type(self.model.head).__name__} predicts labels; take "
+                "LanguageModelHeadConfig or MaskedLanguageModelHeadConfig"
+            )
 
     @property
     def batches_per_step(self) -> int:

@@ -21,9 +21,10 @@ from hyenadna_kit.io.bam_file import alignment_format
 from hyenadna_kit.io.genome import Genome, open_genome
 from hyenadna_kit.io.read_store import ReadStore, build_read_store
 from hyenadna_kit.io.regions import parse_regions, refuse_overlap, whole_genome
+from hyenadna_kit.shipped import model_folder
 from hyenadna_kit.tokenizers.nucleotide import FIRST_BASE, LAST_BASE
 from hyenadna_kit.training.pretrain_config import PretrainConfig
-from hyenadna_kit.training.run_folder import RunFolder
+from hyenadna_kit.training.run_folder import SEEN_BEFORE, RunFolder, seen_ranges
 from hyenadna_kit.windows.dataset import LossWeights, TokenSource, Windows
 from hyenadna_kit.windows.layout import TiledWindow, spread_windows, tile
 from hyenadna_kit.windows.loss_weights import SoftMaskWeights
@@ -95,6 +96,14 @@ def masking_of(config: PretrainConfig) -> Masking | None:
 
 def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
     regions = choose_regions(config, genome)
+    before = [] if config.start_from is None else seen_ranges(model_folder(config.start_from))
+    for seen in before:
+        if seen.genome_fingerprint == genome.fingerprint:
+            refuse_overlap(
+                regions.held_out,
+                parse_regions(seen.ranges, genome),
+                f"{config.start_from} was trained on what is held out; hold out other regions",
+            )
     weigh = None if config.soft_mask_weight == 1 else SoftMaskWeights(genome, config.soft_mask_weight)
     stream = build_stream(
         genome,
@@ -125,7 +134,8 @@ def _plan_genome(config: PretrainConfig, genome: Genome) -> DataPlan:
                 for path in (config.sampling.exclude, config.sampling.features)
                 if path is not None
             ],
-        },
+        }
+        | ({SEEN_BEFORE: [seen.as_plain_data() for seen in before]} if before else {}),
     )
 
 

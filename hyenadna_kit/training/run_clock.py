@@ -2,7 +2,7 @@
 
 A row has the step, the seconds of training up to it and the bases read by then, added up over all times that
 the run was started. What was done twice, because a killed run goes on from its checkpoint, counts once. The
-first row of each start names the device.
+first row of each start names the device and the number format of matrix products.
 """
 
 import time
@@ -33,8 +33,9 @@ class RunClock(Callback):
         seconds, bases = (kept[-1]["seconds"], kept[-1]["bases"]) if kept else (0.0, 0)
         self._start = time.monotonic() - seconds
         self._step, self._bases, self._bases_since = trainer.global_step, bases, 0
+        products = "bf16" if trainer.precision == "bf16-mixed" else "fp32"
         device = device_words(pl_module.device)
-        self._write(device=device, processes=trainer.world_size)
+        self._write(device=device, processes=trainer.world_size, products=products)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

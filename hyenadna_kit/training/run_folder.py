@@ -14,11 +14,11 @@ report.html, report.json    what came of it
 import json
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -35,7 +35,9 @@ CHECKPOINT_NAME = "checkpoints/last.ckpt"
 READS_NAME = "reads"
 
 RECORD_KEYS = ("genome_fingerprint", "train", "validation", "held_out")
-"""What a record holds beside the versions."""
+"""What the record of a pretraining run holds beside the versions."""
+SEEN_BEFORE = "seen_before"
+"""Key of what the model was trained on before, where the run began with a trained one."""
 
 _MODEL_NAMES = ("config.json", "model.safetensors", "tokenizer.json")
 _TEMPORARIES = ".*.tmp.*"
@@ -43,15 +45,30 @@ _LEFT_BY_A_KILL = (RECORD_NAME, READS_NAME, f".{READS_NAME}.lock")
 
 _PACKAGES = ("hyenadna_kit", "torch", "lightning", "numpy")
 
-# These say where things lie and how they are read, not what is computed.
-_FREE_OPTIONS = frozenset({"genome", "reads", "out", "num_workers", "start_from", "tensorboard"})
+FREE_OPTIONS = frozenset({"genome", "reads", "out", "num_workers", "start_from", "tensorboard"})
+"""Options of pretraining that say where things lie and how they are read, not what is computed."""
 
 
 class RunFolder:
     """One run on disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        record_keys: Sequence[str] = RECORD_KEYS,
+        free_options: Collection[str] = FREE_OPTIONS,
+    ) -> None:
+        """Take the folder.
+
+        Args:
+            path: Where it is, or will be.
+            record_keys: What its record holds beside the versions.
+            free_options: Options that may change from one start of the run to the next.
+        """
         self.path = path
+        self._record_keys = record_keys
+        self._free_options = free_options
 
     @property
     def checkpoint(self) -> Path:
@@ -120,7 +137,7 @@ class RunFolder:
         self.refuse_foreign()
         if (self.path / CONFIG_NAME).exists():
             self._refuse_difference(load_yaml(self.path / CONFIG_NAME), config)
-            self._refuse_difference(read_record(self.path), record)
+            self._refuse_difference(read_record(self.path, self._record_keys), record)
 
     def start(self, config: dict[str, Any], record: dict[str, Any]) -> None:
         """Write down what the run is, or check that it is the run that lies here.
@@ -149,15 +166,15 @@ class RunFolder:
     def _refuse_difference(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         old, new = _flat(before), _flat(now)
         for key in new:
-            if key.partition(".")[0] not in _FREE_OPTIONS and old.get(key) != new[key]:
+            if key.partition(".")[0] not in self._free_options and old.get(key) != new[key]:
                 raise InputError(
                     f"{self.path} holds a run with {key}={old.get(key)!r}, not {new[key]!r}; "
                     "choose another --out, or run with the former value to continue"
                 )
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read ``run.json`` of a run folder.
+def read_record(folder: Path, keys: Sequence[str] = RECORD_KEYS) -> dict[str, Any]:
+    """Read ``run.json`` of a run folder, which must hold these keys.
 
     Raises:
         InputError: The file is missing or damaged.
@@ -167,10 +184,39 @@ def read_record(folder: Path) -> dict[str, Any]:
         record = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
-    missing = [key for key in RECORD_KEYS if not isinstance(record, dict) or key not in record]
+    missing = [key for key in keys if not isinstance(record, dict) or key not in record]
     if missing:
         raise InputError(f"{path} is no record of a run: it lacks {', '.join(missing)}")
     return dict(record)
+
+
+class SeenRanges(NamedTuple):
+    """What of a genome a model was trained on, its validation part included."""
+
+    genome_fingerprint: str
+    """Which genome."""
+    ranges: tuple[str, ...]
+    """``CONTIG:START-END``, 1-based, inclusive."""
+
+    def as_plain_data(self) -> dict[str, Any]:
+        """Return what a record of a later run holds."""
+        return {"genome_fingerprint": self.genome_fingerprint, "ranges": list(self.ranges)}
+
+
+def seen_ranges(folder: Path) -> list[SeenRanges]:
+    """Return what the model of a folder was trained on, in its run and before it.
+
+    A folder without ``run.json`` says nothing.
+
+    Raises:
+        InputError: The record is damaged.
+    """
+    if not (folder / RECORD_NAME).exists():
+        return []
+    record = read_record(folder)
+    own = SeenRanges(record["genome_fingerprint"], (*record["train"], *record["validation"]))
+    earlier = record.get(SEEN_BEFORE, [])
+    return [own, *(SeenRanges(each["genome_fingerprint"], tuple(each["ranges"])) for each in earlier)]
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -53,6 +53,8 @@ class RunSummary:
     """Bases that a step reads in all processes; what the options say where it was not measured."""
     devices: tuple[str, ...]
     """On what it was trained, each once."""
+    products: tuple[str, ...]
+    """In which number formats matrix products were computed, each once; empty where it was not recorded."""
 
     @property
     def step(self) -> int:
@@ -92,6 +94,7 @@ def read_run(folder: Path) -> RunSummary:
         bases=last.get("bases"),
         bases_per_step=last["bases"] / last["step"] if last.get("step") else float(expected),
         devices=tuple(dict.fromkeys(_device(row) for row in timing if "device" in row)),
+        products=tuple(dict.fromkeys(row["products"] for row in timing if "products" in row)),
     )
 
 

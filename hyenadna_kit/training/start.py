@@ -24,9 +24,9 @@ class Start(NamedTuple):
         return self.config.model.build() if self.model is None else self.model.train()
 
     @property
-    def record(self) -> dict[str, str]:
+    def record(self) -> dict[str, str | None]:
         """What decides the result of the run beside the options."""
-        return {} if self.model is None else {"start_fingerprint": self.model.fingerprint()}
+        return {"start_fingerprint": None if self.model is None else self.model.fingerprint()}
 
 
 def prepare_start(config: PretrainConfig) -> Start:
@@ -40,10 +40,11 @@ def prepare_start(config: PretrainConfig) -> Start:
     if config.start_from is None:
         return Start(config, None)
     model = HyenaDNA.from_pretrained(config.start_from)
-    longest = max(model.context_length, config.length or 0)
-    if longest > model.context_length:
-        model = model.with_context_length(longest)
-    if config.model not in (HyenaDNAConfig(), model.config):
+    described = (HyenaDNAConfig(), model.config)
+    if (config.length or 0) > model.context_length:
+        model = model.with_context_length(config.length or 0)
+    # A resumed run describes the model that was lengthened.
+    if config.model not in (*described, model.config):
         raise InputError(
             f"the model is that of start_from {config.start_from}, and --model describes another one; leave "
             "--model out"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from hyenadna_kit.config import from_mapping
 from hyenadna_kit.errors import ConfigError, InputError
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.window_lengths import parse_window_lengths
 from hyenadna_kit.plots.histogram import require_matplotlib
 from hyenadna_kit.strict_yaml import load_yaml
 
@@ -50,8 +52,8 @@ class SweepConfig:
     """Configurations of ``pretrain``; a recipe is called as its file is, without ``.yaml``."""
     seeds: tuple[int, ...] = (0,)
     """Every recipe is trained once with each."""
-    lengths: tuple[str, ...] = ()
-    """Window lengths to compare on the test range, as 1k or 16k; none, no comparison."""
+    lengths: tuple[str | int, ...] = ()
+    """Window lengths to compare on the test range, as 1k, 16k or 1500; none, no comparison."""
     threads: int = 2
     """Cores of a run; the last digits of a loss depend on them."""
     devices: int = 1
@@ -108,11 +110,13 @@ def check_sweep(sweep: SweepConfig) -> None:
 
     Raises:
         ConfigError: A recipe is missing or wrong, or it names what the sweep decides.
-        InputError: A FASTA is missing, recipes are validated on different bases, or figures cannot be drawn.
+        InputError: A FASTA is missing, a window length is none or longer than the test range, recipes are
+            validated on different bases, or figures cannot be drawn.
     """
     for file in sweep.fasta:
         if not Path(file).is_file():
             raise InputError(f"{_SOURCE}: fasta: there is no file {file}; paths are those of {Path.cwd()}")
+    _check_lengths(sweep)
     recipes = {file: _read_recipe(Path(file), sweep) for file in sweep.recipes}
     first = sweep.recipes[0]
     for file, recipe in recipes.items():
@@ -123,8 +127,27 @@ def check_sweep(sweep: SweepConfig) -> None:
                     f"{file}: {key} is {own!r}, and {other!r} in {first}; recipes are chosen on the same "
                     "validation part, so give all the same value"
                 )
-    if sweep.lengths:
-        require_matplotlib()
+
+
+def _check_lengths(sweep: SweepConfig) -> None:
+    lengths = parse_window_lengths(sweep.lengths, f"{_SOURCE}: lengths")
+    if not lengths:
+        return
+    require_matplotlib()
+    longest = _longest_region(sweep.held_out)
+    if longest is not None and lengths[-1] > longest:
+        raise InputError(
+            f"{_SOURCE}: lengths: {lengths[-1]:,} tokens are more than the longest region of held_out has, "
+            f"{longest:,}; take shorter windows or a longer region"
+        )
+
+
+def _longest_region(held_out: Sequence[str]) -> int | None:
+    """Return the bases of the longest region; None where one is a whole contig, whose genome is not read."""
+    try:
+        return max(Interval.from_region(region).length for region in held_out)
+    except InputError:
+        return None
 
 
 def _read_recipe(path: Path, sweep: SweepConfig) -> "PretrainConfig":

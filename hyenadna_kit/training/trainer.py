@@ -1,33 +1,71 @@
-"""Lightning's trainer as every run of pretraining uses it, and the statuses with which it ends."""
+"""Lightning's trainer as every run uses it, and the statuses with which it ends."""
 
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
-from lightning import Callback, Trainer
+from lightning import Callback, LightningDataModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from hyenadna_kit.devices import computes_in_bfloat16, pick_device
+from hyenadna_kit.devices import Precision, format_of_products, pick_device
 from hyenadna_kit.errors import TrainingError
 from hyenadna_kit.training.callbacks import LastCheckpoint, MetricsLog, ProgressReport
 from hyenadna_kit.training.checkpoint_io import AtomicCheckpointIO
-from hyenadna_kit.training.datamodule import PretrainingData
-from hyenadna_kit.training.module import TrainingModule
-from hyenadna_kit.training.pretrain_config import PretrainConfig
+from hyenadna_kit.training.optim import OptimizerConfig
 from hyenadna_kit.training.processes import Processes
 from hyenadna_kit.training.run_clock import RunClock
 from hyenadna_kit.training.run_folder import RunFolder
+from hyenadna_kit.training.step_module import Measures, StepModule
 from hyenadna_kit.training.step_rows import StepRows
 from hyenadna_kit.training.stopping import TERMINATED, StopTogether
 from hyenadna_kit.training.strategy import KnownProcesses, choose_strategy
 from hyenadna_kit.training.tensorboard_rows import TensorBoardRows
 
 
-def build_trainer(config: PretrainConfig, folder: RunFolder, processes: Processes) -> Trainer:
+@runtime_checkable
+class TrainerOptions(Protocol):
+    """The options of a run that its trainer is built from."""
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of matrix products."""
+
+    @property
+    def max_steps(self) -> int:
+        """Steps of the whole run."""
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches of one process that make up a step."""
+
+    @property
+    def optimizer(self) -> OptimizerConfig:
+        """The optimiser."""
+
+    @property
+    def validate_every(self) -> int:
+        """Steps between validations."""
+
+    @property
+    def log_every(self) -> int:
+        """Steps between lines of metrics.jsonl."""
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between checkpoints."""
+
+    @property
+    def tensorboard(self) -> bool:
+        """Write for TensorBoard as well."""
+
+
+def build_trainer(
+    config: TrainerOptions, measures: Measures, folder: RunFolder, processes: Processes
+) -> Trainer:
     """Return the trainer of a run in this process."""
     device = pick_device("auto")
-    bfloat16 = config.precision == "bf16" or (config.precision == "auto" and computes_in_bfloat16(device))
     # Its notes on hardware and tips are not for our users.
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -36,7 +74,7 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, processes: Processe
         devices=processes.per_node,
         num_nodes=processes.num_nodes,
         strategy=choose_strategy(processes),
-        precision="bf16-mixed" if bfloat16 else "32-true",
+        precision="bf16-mixed" if format_of_products(device, config.precision) == "bf16" else "32-true",
         max_steps=config.max_steps,
         max_epochs=-1,
         accumulate_grad_batches=config.batches_per_step,
@@ -47,7 +85,7 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, processes: Processe
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         plugins=[AtomicCheckpointIO(), KnownProcesses(processes)],
-        callbacks=[StopTogether(), *_reporting(config, folder)],
+        callbacks=[StopTogether(), *_reporting(config, measures, folder)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -56,12 +94,12 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, processes: Processe
     )
 
 
-def _reporting(config: PretrainConfig, folder: RunFolder) -> list[Callback]:
+def _reporting(config: TrainerOptions, measures: Measures, folder: RunFolder) -> list[Callback]:
     copies = [TensorBoardRows(folder.tensorboard)] if config.tensorboard else []
     return [
-        MetricsLog(StepRows(folder.metrics, copies), config.log_every),
+        MetricsLog(StepRows(folder.metrics, copies), measures, every=config.log_every),
         RunClock(StepRows(folder.timing), config.log_every),
-        ProgressReport(),
+        ProgressReport(measures, folder.checkpoint),
         LastCheckpoint(
             folder.checkpoint, every=config.checkpoint_every, validate_every=config.validate_every
         ),
@@ -69,9 +107,9 @@ def _reporting(config: PretrainConfig, folder: RunFolder) -> list[Callback]:
 
 
 def fit(
-    trainer: Trainer, module: TrainingModule, data: PretrainingData, folder: RunFolder, *, goes_on: bool
+    trainer: Trainer, module: StepModule, data: LightningDataModule, folder: RunFolder, *, goes_on: bool
 ) -> None:
-    """Train until the last step, and measure after it.
+    """Train until the last step, or until the module stops.
 
     Args:
         trainer: Of this process.
@@ -86,9 +124,16 @@ def fit(
     """
     with _quiet(), _exit_statuses(), _lost_workers_are_told():
         trainer.fit(module, datamodule=data, ckpt_path=str(folder.checkpoint) if goes_on else None)
-        # The first process alone knows what was measured, and all take part in measuring.
-        if trainer.strategy.broadcast(folder.validation_at(trainer.max_steps) is None):
-            trainer.validate(module, datamodule=data, verbose=False)
+
+
+def validate(trainer: Trainer, module: StepModule, data: LightningDataModule) -> None:
+    """Measure the model as it is.
+
+    Raises:
+        SystemExit: The process was sent SIGTERM; the status is 143.
+    """
+    with _quiet(), _exit_statuses(), _lost_workers_are_told():
+        trainer.validate(module, datamodule=data, verbose=False)
 
 
 @contextmanager

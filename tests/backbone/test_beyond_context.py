@@ -146,6 +146,14 @@ def test_context_of_no_two_tokens_is_refused(length):
         build_model().with_context_length(length)
 
 
+def test_unknown_mode_and_half_a_token_are_refused(no_shape_checks):
+    model = HyenaDNAConfig(backbone=BackboneConfig(d_model=8, num_layers=1, context_length=CONTEXT)).build()
+    with pytest.raises(ValueError, match=r"beyond_context must be one of continue, truncate.*, got 'end'"):
+        model.with_context_length(50, mode="end")
+    with pytest.raises(TypeError, match=r"context_length must be a whole number, got 50\.5"):
+        model.with_context_length(50.5)
+
+
 def test_truncation_is_planned_by_the_trained_length():
     config = build_model("truncate").with_context_length(1000).config.backbone
     assert config.pass_size(1, 1000).mixers[0].taps == CONTEXT

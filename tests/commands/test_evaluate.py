@@ -18,6 +18,7 @@ from hyenadna_kit.testing import toy_genome, write_toy_genome
 from tests.oracles.markov import base_bits
 
 ORDERS = (1, 2)
+ONLY_N = "the 1 region(s) score no A, C, G or T: nothing to average; take others"
 TRAIN, VALIDATION = ["toy1:1-2000"], ["toy1:2001-2500", "toy2:1-100"]
 
 
@@ -135,7 +136,26 @@ def test_batches_and_stores_change_nothing(folder, capsys):
         (["--bed", "r.bed"], "BED file r.bed cannot be read: No such file or directory"),
         (["--regions", "toy3", "--length", "0"], "windows must be at least 2 tokens long, got 0"),
         (["--regions", "toy3", "--batch_size", "0"], "batch_size must be at least 1, got 0"),
-        (["--regions", "toy1:3101-3150", "--train_regions", "toy2"], "score no A, C, G or T"),
+        (["--regions", "toy1:3101-3150", "--train_regions", "toy2"], ONLY_N),
+        (["--regions", "toy1:3101-3150"], ONLY_N),
+        (["--regions", "toy1:3101-3150", "--lengths", "8,16"], ONLY_N),
+        (
+            ["--regions", "toy3", "--lengths", "8", "--batch_size", "0"],
+            "batch_size must be at least 1, got 0",
+        ),
+        (
+            ["--regions", "toy3", "--lengths", "8", "--batch_size", "4"],
+            "--batch_size 4 has no effect beside --lengths; leave one of them out",
+        ),
+        (
+            ["--regions", "toy3", "--lengths", "8", "--length", "16"],
+            "--length 16 has no effect beside --lengths; leave one of them out",
+        ),
+        (["--regions", "toy3", "--plot", "f.png"], "--plot f.png shows window lengths; add --lengths"),
+        (
+            ["--regions", "toy3", "--lengths", "8", "--plot", "f.gif"],
+            "--plot must end with .png, .svg or .pdf, got 'f.gif'",
+        ),
     ],
     ids=[
         "training",
@@ -149,6 +169,13 @@ def test_batches_and_stores_change_nothing(folder, capsys):
         "no length",
         "no batch",
         "only N",
+        "only N, no baselines",
+        "only N by length",
+        "no batch by length",
+        "batch by length",
+        "length and lengths",
+        "figure of one length",
+        "no figure",
     ],
 )
 def test_mistake_is_one_line_and_leaves_no_json(folder, capsys, options, message):
@@ -164,9 +191,22 @@ def test_overlap_may_be_allowed(folder, capsys):
 
 def test_run_on_another_genome_says_nothing_about_this_one(folder, capsys):
     write_toy_genome(Path("other.fa"), seed=1, length=10_000)
-    status, out, _ = evaluate(capsys, "--regions", "toy1:1-100", genome="other.fa")
+    status, out, said = evaluate(capsys, "--regions", "toy1:1-100", genome="other.fa")
     assert status == 0
     assert "Markov" not in out
+    assert said.splitlines()[0].startswith(
+        "m was not trained on other.fa, their fingerprints differ: whether it saw these bases"
+    )
+
+
+def test_what_the_model_was_trained_on_before_its_run_is_refused_as_well(folder, capsys):
+    record = json.loads(Path("m/run.json").read_text())
+    earlier = {"genome_fingerprint": record["genome_fingerprint"], "ranges": ["toy3:1-200"]}
+    Path("m/run.json").write_text(json.dumps(record | {"seen_before": [earlier]}))
+    status, _, said = evaluate(capsys, "--regions", "toy3:150-300")
+    assert status == 1
+    assert "the model was trained on what it is evaluated on" in said
+    assert evaluate(capsys, "--regions", "toy3:201-300")[0] == 0
 
 
 def test_model_that_is_no_run_has_no_baselines(folder, capsys):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.cli import main
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.model import HyenaDNAConfig
-from hyenadna_kit.planning import _with_pairs, plan_pass
+from hyenadna_kit.pass_time import _with_pairs
+from hyenadna_kit.planning import plan_pass
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_facts_of_a_model_folder(folder, capsys):
 
 @pytest.mark.parametrize("model", ["model", "c.yaml"])
 def test_configuration_and_folder_of_the_same_model_take_the_same(folder, capsys, model):
-    options = ("--length", "100000", "--train", "--batch_size", "2", "--recompute")
+    options = ("--length", "100000", "--train", "--batch_size", "2", "--recompute", "--precision", "fp32")
     _, facts, _ = plan(capsys, model, *options)
     assert facts["training step"] == "2 x 100,000 tokens on cpu, products in fp32"
     assert facts["activations at most"] == plan(capsys, "c.yaml", *options)[1]["activations at most"]
@@ -63,6 +65,69 @@ def test_a_file_of_pretrain_says_length_and_batch_and_is_read_strictly(folder, c
     status, _, err = plan(capsys, "wrong.yaml")
     assert status == 1
     assert "wrong.yaml: unknown key 'modle'; did you mean 'model'?" in err
+
+
+def test_a_step_is_planned_as_the_file_trains_it(folder, capsys):
+    text = (folder / "c.yaml").read_text()
+    (folder / "run.yaml").write_text(f"{text}batch_size: 4\nrecompute: always\nprecision: bf16\n")
+    flags = ("--train", "--length", "512", "--batch_size", "4")
+    expected = plan(capsys, "model", *flags, "--recompute", "--precision", "bf16")[1]
+    found = plan(capsys, "run.yaml", "--train")[1]
+    for name in ("training step", "activations at most"):
+        assert found[name] == expected[name]
+    assert found["training step"].endswith("products in bf16")
+    assert found["activations at most"].endswith("iB, computed again in the backward pass")
+    other = plan(capsys, "run.yaml", "--train", "--recompute", "false", "--precision", "fp32")[1]
+    kept = plan(capsys, "model", *flags)[1]
+    assert other["activations at most"] == kept["activations at most"] != found["activations at most"]
+    assert other["training step"].endswith("products in fp32")
+    # score and evaluate, which have other defaults, do such a pass.
+    assert plan(capsys, "run.yaml")[1]["pass without gradients"].endswith("products in fp32")
+
+
+def test_recompute_auto_is_decided_as_pretrain_decides_it(folder, capsys, monkeypatch):
+    (folder / "auto.yaml").write_text((folder / "c.yaml").read_text())
+    for free, again in ((1 << 20, True), (1 << 40, False)):
+        monkeypatch.setattr("hyenadna_kit.planning.available_memory", lambda _, free=free: free)
+        facts = plan(capsys, "auto.yaml", "--train")[1]
+        assert facts["activations at most"].endswith("computed again in the backward pass") == again
+
+
+def test_processes_and_spread_windows_of_the_file_count_in_a_step(folder, capsys, monkeypatch):
+    monkeypatch.setattr("hyenadna_kit.planning._process_bytes", lambda _: 1 << 30)
+    text = (folder / "c.yaml").read_text() + "precision: fp32\nrecompute: never\nbatch_size: 1\n"
+    (folder / "one.yaml").write_text(text)
+    (folder / "two.yaml").write_text(f"{text}devices: 2\ncontext_parallel: 2\n")
+    words = ("--train", "--length")
+    one, two = plan(capsys, "one.yaml", *words, "50000")[1], plan(capsys, "two.yaml", *words, "100000")[1]
+    assert two["training step"] == "1 x 50,000 tokens in each of 2 processes on cpu, products in fp32"
+    assert two["windows"] == "each spread over 2 processes; this is the part of one"
+    assert two["activations at most"] == one["activations at most"]
+    peaks = [float(facts[name].split()[0]) for facts, name in ((one, "peak"), (two, "peak of 2 processes"))]
+    assert peaks[1] == pytest.approx(2 * peaks[0], abs=0.02)
+
+
+def test_growing_windows_and_batches_of_a_step_are_told(folder, capsys):
+    text = (folder / "c.yaml").read_text()
+    (folder / "run.yaml").write_text(f"{text}initial_length: 64\nbatch_size: 2\ntokens_per_step: 4096\n")
+    facts = plan(capsys, "run.yaml", "--train")[1]
+    assert facts["training step"].startswith("2 x 512 tokens on cpu")
+    assert facts["growing windows"].startswith("from 64 tokens")
+    assert facts["batches of a step"].startswith("4, ")
+
+
+def test_options_that_pretrain_refuses_are_refused(folder, capsys):
+    (folder / "run.yaml").write_text((folder / "c.yaml").read_text() + "context_parallel: 0\n")
+    status, _, err = plan(capsys, "run.yaml", "--train")
+    assert status == 1
+    assert "run.yaml: context_parallel must be at least 1, got 0" in err
+
+
+def test_shipped_recipe_of_a_million_tokens_is_planned_with_recomputation(capsys, monkeypatch):
+    monkeypatch.setattr("hyenadna_kit.planning.pass_seconds", lambda *_, **__: 1.0)
+    recipe = Path(__file__).parents[2] / "configs/pretrain/human_1m.yaml"
+    facts = plan(capsys, str(recipe), "--train")[1]
+    assert facts["activations at most"].endswith(", computed again in the backward pass")
 
 
 def test_memory_that_score_keeps_to_is_enough_for_plan(folder, capsys):
@@ -84,7 +149,9 @@ def test_a_hybrid_is_planned_by_both_of_its_mixers(folder, capsys):
 
 @pytest.mark.parametrize("words", [["--length", "20000"], ["--length", "4096", "--train"]])
 def test_a_model_of_both_strands_takes_what_twice_as_many_sequences_take(folder, capsys, words):
-    text = (folder / "c.yaml").read_text() + "  head: {class_path: MaskedLanguageModelHeadConfig}\n"
+    mixer = "mixer: {class_path: HyenaConfig, init_args: {bidirectional: true}}, d_model"
+    text = (folder / "c.yaml").read_text().replace("d_model", mixer)
+    text += "  head: {class_path: MaskedLanguageModelHeadConfig}\n"
     (folder / "one.yaml").write_text(text)
     (folder / "both.yaml").write_text(f"{text}  both_strands: true\n")
     both = plan(capsys, "both.yaml", *words, "--batch_size", "3")[1]

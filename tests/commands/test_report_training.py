@@ -2,14 +2,18 @@
 
 import json
 import platform
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from hyenadna_kit import cli
+from hyenadna_kit.commands.training_charts import filter_figures
 from hyenadna_kit.evaluation import anchors
+from hyenadna_kit.interpretation.filters import FilterShapes
 from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.io.regions import parse_regions
 from hyenadna_kit.model import HyenaDNA
@@ -85,7 +89,9 @@ def test_pretrain_ends_with_a_page_that_stands_alone(made):
     text = " ".join(page.words)
     assert "A model of 2 layers of width 8" in text
     assert "6 of 6 steps, 768b read; finished." in text  # each of two windows of 64
-    assert {"Loss", "Filters", "Options", "layer 0, upstream", "layer 1, upstream"} <= set(page.words)
+    assert {"Loss", "Filters", "Options"} <= set(page.words)
+    for layer in (0, 1):  # the reach of its filters, and their first taps
+        assert {f"layer {layer}, upstream", f"layer {layer}, upstream: first taps"} <= set(page.words)
     # The curves, each clipped by a picture of its own, and two figures a layer.
     assert page.tags.count("svg") == 2 * (1 + 2 * 2)
     assert page.words.count(read_run(made / "run").record["genome_fingerprint"]) == 1
@@ -118,10 +124,40 @@ def test_figures_say_how_long_it_took_and_on_what(run):
     assert (figures["finished"], figures["step"], figures["bases"]) == (True, 6, 768)
     assert figures["bases_per_second"] == pytest.approx(768 / figures["seconds"])
     assert figures["devices"][0].endswith(", 1 thread")
+    assert figures["products"] == ["fp32"]
     assert figures["parameters"] == HyenaDNA.from_pretrained(run).num_parameters
     assert [each["layer"] for each in figures["filters"]] == [0, 1]
     assert figures["options"]["max_steps"] == 6
     assert {"python", "torch", "hyenadna_kit"} <= figures["record"]["versions"].keys()
+
+
+def test_format_of_products_is_told_as_it_was_used(run):
+    options = run / "config.resolved.yaml"
+    options.write_text(options.read_text().replace("precision: fp32", "precision: auto"))
+    rows = [json.loads(line) for line in (run / "timing.jsonl").read_text().splitlines()]
+    again = rows[-1] | {"device": "another", "products": "bf16"}
+    (run / "timing.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, again]))
+    page, figures = report(run)
+    assert figures["products"] == ["fp32", "bf16"]
+    place = page.words.index("number format of products")
+    assert page.words[place + 1] == "fp32, bf16"
+
+
+@pytest.mark.parametrize("taps", [1, 2, 64])
+def test_first_tap_stands_where_the_axis_of_distances_begins(taps):
+    shapes = FilterShapes(
+        layer=3,
+        direction="downstream",
+        distances=np.array([1.0]),
+        quantiles=np.ones((3, 1)),
+        channels=(0,),
+        sizes=np.ones((1, 1)),
+        first_taps=np.ones((1, taps)),
+    )
+    drawn = filter_figures(shapes).split("<figure")[2]
+    assert "layer 3, downstream: first taps" in drawn
+    left, first = re.search(r'<svg x="([\d.]+)".*<polyline [^>]*points="([\d.]+),', drawn).groups()
+    assert float(first) == float(left)
 
 
 def test_finished_run_gets_a_missing_report_and_keeps_one_that_is_there(made, tmp_path, capsys):
@@ -161,6 +197,7 @@ def test_run_that_has_just_begun_has_a_report(run):
     assert figures["filters"] == []
     assert figures["anchors"]["uniform"] == 2.0
     assert page.words.count("not recorded") == 3
+    assert "not recorded; fp32 asked for" in page.words
 
 
 def test_genome_that_has_moved_is_named(made, run, tmp_path, capsys):

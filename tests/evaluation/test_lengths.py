@@ -13,11 +13,13 @@ from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
 from hyenadna_kit.backbone.mixers.attention import AttentionConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
+from hyenadna_kit.commands.evaluate_lengths import curves_of, evaluate_by_length
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.evaluation.lengths import evaluate_lengths, tail_shares
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
 from hyenadna_kit.io.fasta import Fasta
+from hyenadna_kit.io.window_lengths import parse_window_lengths
 from hyenadna_kit.model import HyenaDNAConfig
 
 TEXT = "".join(random.Random(4).choices("ACGT", k=500)).replace("GG", "GN")
@@ -157,6 +159,26 @@ def test_command_prints_a_line_a_length_and_truncation_beside(genome, tmp_path, 
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"), [("f.png", b"\x89PNG\r\n"), ("f.svg", b"<?xml"), ("f.PDF", b"%PDF-")]
+)
+def test_suffix_of_the_figure_chooses_its_format(genome, tmp_path, capsys, name, begins):
+    pictures = []
+    for _ in range(2):
+        assert evaluate(tmp_path, capsys, "--lengths", "8,64", "--plot", tmp_path / name)[0] == 0
+        pictures.append((tmp_path / name).read_bytes())
+    assert pictures[0].startswith(begins)
+    assert pictures[0] == pictures[1]
+
+
+def test_position_is_drawn_at_the_bases_that_are_read_before_it(genome):
+    found = evaluate_by_length(build(), genome, [Interval("c", 0, 400)], [4, 8], lambda *_: None)
+    of_lengths, of_positions = curves_of(found)
+    assert [list(curve.xs) for curve in of_lengths] == [[4, 8]]
+    # A window of 8 reads 1 base before its first and 8 before its last: 1, 2, 3 to 4 and 5 to 8.
+    assert [(curve.label, list(curve.xs)) for curve in of_positions] == [("continue, 8", [1, 2, 3.5, 6.5])]
+
+
 def test_named_mode_takes_the_place_of_the_model_s_own(genome, tmp_path, capsys):
     lengths = ("--lengths", "64", "--beyond_context")
     printed = [evaluate(tmp_path, capsys, *lengths, mode)[1].out for mode in ("decay", "truncate")]
@@ -218,7 +240,8 @@ def test_mode_for_filters_that_are_not_there_is_refused(genome, tmp_path, capsys
 
 def test_masked_model_has_no_likelihoods_of_what_follows(genome, tmp_path, capsys):
     masked = HyenaDNAConfig(
-        backbone=BackboneConfig(d_model=8, context_length=CONTEXT), head=MaskedLanguageModelHeadConfig()
+        backbone=BackboneConfig(d_model=8, context_length=CONTEXT, mixer=HyenaConfig(bidirectional=True)),
+        head=MaskedLanguageModelHeadConfig(),
     )
     status, printed = evaluate(tmp_path, capsys, "--lengths", "64", model=masked.build())
     assert (status, printed.out) == (1, "")
@@ -230,6 +253,28 @@ def test_length_that_is_none_is_refused(genome, tmp_path, capsys, text):
     status, printed = evaluate(tmp_path, capsys, "--lengths", f"8,{text}")
     assert status != 0
     assert f"--lengths must be tokens such as 1024, 64k or 1m, got {text!r}" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("named", "tokens"),
+    [
+        (["64", "16"], [16, 64]),
+        ([64, "16"], [16, 64]),
+        (["1k", "1024", 1024], [1024]),
+        (["1m", "2K"], [2048, 1048576]),
+        ([], []),
+    ],
+    ids=str,
+)
+def test_named_lengths_are_tokens_each_once_and_ascending(named, tokens):
+    assert parse_window_lengths(named, "--lengths") == tokens
+
+
+@pytest.mark.parametrize("text", ["0", "1", "0k"])
+def test_length_of_no_window_is_refused(genome, tmp_path, capsys, text):
+    status, printed = evaluate(tmp_path, capsys, "--lengths", text)
+    assert (status, printed.out) == (1, "")
+    assert f"--lengths: a window has 2 tokens at least, got {text!r}" in printed.err
 
 
 def test_length_longer_than_the_regions_is_refused(genome, tmp_path, capsys):

@@ -33,7 +33,7 @@ SWEEP = {
     "held_out": ["toy3"],
     "recipes": ["narrow.yaml", "wide.yaml"],
     "seeds": [0, 3],
-    "lengths": ["32", "64"],
+    "lengths": [32, "64"],
     "threads": 1,
 }
 

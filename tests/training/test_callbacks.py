@@ -12,11 +12,13 @@ from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.model import HyenaDNAConfig
+from hyenadna_kit.planning import StepMemory, check_training
 from hyenadna_kit.testing import write_toy_genome
 from hyenadna_kit.training import callbacks, step_rows
 from hyenadna_kit.training import pretrain as pretraining
 from hyenadna_kit.training.pretrain import pretrain
 from hyenadna_kit.training.pretrain_config import PretrainConfig
+from hyenadna_kit.training.processes import Processes
 
 MIXER = HyenaConfig(filter=FilterConfig(filter_order=4))
 BACKBONE = BackboneConfig(d_model=8, num_layers=1, context_length=32, mixer=MIXER, embed_dropout=0.0)
@@ -76,15 +78,41 @@ def test_lines_say_where_the_run_is(train, capsys, monkeypatch):
     assert len(lines) == 1 + len(found) + len(validations)
 
 
-def test_first_line_says_what_a_step_takes_of_what_is_free(train, capsys, monkeypatch):
-    monkeypatch.setattr(pretraining, "check_training", lambda *_, **__: 3 << 29)
+OF_ONE = "a step takes 1.50 GiB of 5.00 GiB that are free on cpu: weights, gradients, moments and activations"
+AGAIN = "; activations are computed again in the backward pass"
+
+
+@pytest.mark.parametrize(
+    ("options", "others", "line"),
+    [
+        ({}, 0, OF_ONE),
+        ({"recompute": "always"}, 0, OF_ONE + AGAIN),
+        (
+            {"devices": 2},
+            3 << 27,
+            f"{OF_ONE} of 2 processes; those beside this one take 384 MiB for PyTorch itself",
+        ),
+    ],
+    ids=["one process", "activations again", "two processes"],
+)
+def test_first_line_says_what_a_step_takes_of_what_is_free(capsys, monkeypatch, options, others, line):
+    monkeypatch.setattr(pretraining, "check_training", lambda *_, **__: StepMemory(3 << 29, others))
     monkeypatch.setattr(pretraining, "available_memory", lambda _: 5 << 30)
-    train()
-    first = capsys.readouterr().err.splitlines()[0]
-    assert first == "a step takes 1.50 GiB of 5.00 GiB that are free on cpu"
-    train(recompute="always")
-    first = capsys.readouterr().err.splitlines()[0]
-    assert first.endswith("free on cpu; activations are computed again in the backward pass")
+    config = PretrainConfig(genome="g", out="o", model=HyenaDNAConfig(backbone=BACKBONE), **options)
+    pretraining._check_memory(config, 32, Processes(per_node=config.devices or 1))
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_step_of_several_processes_takes_as_many_times_the_tensors_of_one():
+    config = HyenaDNAConfig(backbone=BACKBONE)
+    one, three = (
+        check_training(
+            config, config.pass_size(2, 32), torch.device("cpu"), "fp32", recompute=False, processes=count
+        )
+        for count in (1, 3)
+    )
+    assert (one.others, three.tensors) == (0, 3 * one.tensors)
+    assert three.others > 2 * 50 * 2**20  # PyTorch alone takes more than 50 MiB
 
 
 def test_rate_counts_the_bases_that_were_read(train, capsys, monkeypatch):

@@ -232,3 +232,11 @@ def test_command_without_a_run_is_one_line(tmp_path, capsys):
         f"hyenadna-kit compare-runs: {tmp_path} is no run: there is no config.resolved.yaml in it\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_that_hide_other_shares_of_the_bases_are_refused(tmp_path):
+    for name, share in (("few", 0.05), ("many", 0.5)):
+        head = {"class_path": "MaskedLanguageModelHeadConfig", "init_args": {"hidden_fraction": share}}
+        write_run(tmp_path / name / "0", (1.9, 1.9), options={"model": OPTIONS["model"] | {"head": head}})
+    with pytest.raises(InputError, match=r"were not validated alike, hidden_fraction is 0\.5 and 0\.05"):
+        compare_runs([tmp_path / "few" / "0", tmp_path / "many" / "0"])

@@ -51,6 +51,21 @@ def test_every_step_of_a_recipe_has_as_many_tokens_but_for_rounding(path):
 
 
 @recipes
+def test_kill_loses_few_steps_where_a_step_is_a_million_tokens(path):
+    config = read(path)
+    if config.windows_per_step * config.lengths.final >= 1_000_000:
+        assert config.checkpoint_every <= 30
+
+
+@recipes
+def test_validations_take_a_small_part_of_the_time(path):
+    config = read(path)
+    # A step is a pass forward and two backward.
+    trained = 3 * config.validate_every * config.windows_per_step * config.lengths.final
+    assert config.validation_bases <= 0.05 * trained
+
+
+@recipes
 def test_comment_names_the_commands_that_use_the_recipe(path):
     comment = path.read_text().split("model:")[0]
     assert all(line.startswith("#") for line in comment.splitlines())

@@ -232,7 +232,9 @@ def test_terminated_processes_all_end_with_143_and_go_on(folder, unbroken, tmp_p
     out = tmp_path / "run"
     stopped = ranks.run(words(folder, out), folder, 2, dict.fromkeys(which, fault))
     assert [each.status for each in stopped] == [143, 143], stopped
-    assert stopped[0].err.splitlines()[-1] == f"stopped after step {step}: the same command continues the run"
+    before = "" if step else ", before the first checkpoint"
+    then = "continues the run" if step else "begins the run anew"
+    assert stopped[0].err.splitlines()[-1] == f"stopped after step {step}{before}: the same command {then}"
     assert step_of_checkpoint(out) == step
     finish(folder, out, 2)
     assert_same_run(out, unbroken(2))

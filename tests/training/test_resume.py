@@ -122,7 +122,9 @@ def test_terminated_run_saves_ends_with_143_and_goes_on(folder, unbroken, tmp_pa
     out = tmp_path / "run"
     stopped = command.run(words(folder, out), tmp_path, fault)
     assert stopped.status == 143
-    assert stopped.err.splitlines()[-1] == f"stopped after step {step}: the same command continues the run"
+    before = "" if step else ", before the first checkpoint"
+    then = "continues the run" if step else "begins the run anew"
+    assert stopped.err.splitlines()[-1] == f"stopped after step {step}{before}: the same command {then}"
     assert step_of_checkpoint(out) == step
     finished = command.run(words(folder, out), tmp_path)
     assert finished.status == 0, finished.err
@@ -148,20 +150,42 @@ def test_signal_to_the_whole_group_ends_it_in_order(folder, tmp_path):
 
 
 INTERRUPTED = {
-    "in a step": partial(command.signal_in_step, signal.SIGINT, 9),
-    "in a validation": partial(command.signal_in_validation, signal.SIGINT, 8),
-    "in a checkpoint": partial(command.signal_within_checkpoint, signal.SIGINT, 3),
+    "before the first checkpoint": (
+        partial(command.signal_in_step, signal.SIGINT, 3),
+        0,
+        "stopped after step 3, before the first checkpoint: the same command begins the run anew",
+    ),
+    "in a step": (
+        partial(command.signal_in_step, signal.SIGINT, 9),
+        8,
+        "stopped after step 9: the same command continues the run from step 8",
+    ),
+    "in the step after a checkpoint": (
+        partial(command.signal_in_step, signal.SIGINT, 8),
+        8,
+        "stopped after step 8: the same command continues the run",
+    ),
+    "in a validation": (
+        partial(command.signal_in_validation, signal.SIGINT, 8),
+        4,
+        "stopped after step 8: the same command continues the run from step 4",
+    ),
+    "in a checkpoint": (
+        partial(command.signal_within_checkpoint, signal.SIGINT, 3),
+        8,
+        "stopped after step 12: the same command continues the run from step 8",
+    ),
 }
 
 
-@pytest.mark.parametrize("fault", INTERRUPTED.values(), ids=INTERRUPTED.keys())
-def test_interrupted_run_ends_with_130_and_goes_on(folder, unbroken, tmp_path, fault):
+@pytest.mark.parametrize(("fault", "step", "said"), INTERRUPTED.values(), ids=INTERRUPTED.keys())
+def test_interrupted_run_ends_with_130_and_goes_on(folder, unbroken, tmp_path, fault, step, said):
     out = tmp_path / "run"
     stopped = command.run(words(folder, out), tmp_path, fault)
     assert stopped.status == 130
-    assert stopped.err.splitlines()[-1] == "hyenadna-kit: interrupted"
+    assert stopped.err.splitlines()[-2:] == [said, "hyenadna-kit: interrupted"]
     assert "Traceback" not in stopped.err
-    assert step_of_checkpoint(out) in (4, 8)
+    assert step_of_checkpoint(out) == step
     assert command.run(words(folder, out), tmp_path).status == 0
     assert_same_run(out, unbroken)
 

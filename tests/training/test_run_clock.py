@@ -48,6 +48,7 @@ def test_time_goes_on_from_the_checkpoint(folder, tmp_path):
     starts = [row for row in rows if "device" in row]
     assert [row["step"] for row in starts] == [0, 6]  # a checkpoint every third step
     assert [row["processes"] for row in starts] == [1, 1]
+    assert [row["products"] for row in starts] == ["fp32", "fp32"]
     assert starts[0]["device"].endswith(", 1 thread")
     at_checkpoint = max(row["seconds"] for row in before if row["step"] == 6)
     assert at_checkpoint <= starts[1]["seconds"] < at_checkpoint + 1

@@ -1,5 +1,6 @@
 """Runs that begin with the weights of another one."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
 from hyenadna_kit.testing import write_toy_genome
 from hyenadna_kit.training.pretrain import pretrain
 from hyenadna_kit.training.pretrain_config import PretrainConfig
+from hyenadna_kit.training.run_folder import read_record, seen_ranges
 from hyenadna_kit.training.start import prepare_start
 
 MIXER = HyenaConfig(filter=FilterConfig(filter_order=8))
@@ -76,6 +78,39 @@ def test_run_from_other_weights_is_another_run(trained, tmp_path):
     other.save_pretrained(tmp_path / "other")
     with pytest.raises(InputError, match="start_fingerprint"):
         pretrain(replace(config, start_from=str(tmp_path / "other")))
+
+
+def test_run_that_no_longer_begins_with_the_weights_is_another_run(trained, tmp_path):
+    found = pretrain(options(trained, tmp_path))
+    model = HyenaDNA.from_pretrained(found.folder).config
+    with pytest.raises(InputError, match="start_fingerprint"):
+        pretrain(replace(options(trained, tmp_path, model=model), start_from=None))
+
+
+def test_what_the_weights_were_trained_on_is_never_held_out(trained, tmp_path):
+    record = json.loads((trained / "run.json").read_text())
+    for seen in (record["train"][0], record["validation"][0]):
+        with pytest.raises(InputError, match=f"was trained on what is held out.*{seen.partition(':')[0]}"):
+            pretrain(options(trained, tmp_path, held_out=(seen,)))
+
+
+def test_run_inherits_what_the_weights_were_trained_on(trained, tmp_path):
+    first = pretrain(options(trained, tmp_path, train_regions=("toy1:1-1000",)))
+    second = replace(options(trained, tmp_path), start_from=str(first.folder), out=str(tmp_path / "second"))
+    pretrain(second)
+    first_record, record = (read_record(folder) for folder in (trained, tmp_path / "second"))
+    ranges = [each["ranges"] for each in record["seen_before"]]
+    assert ranges == [
+        [*read_record(first.folder)["train"], *read_record(first.folder)["validation"]],
+        [*first_record["train"], *first_record["validation"]],
+    ]
+    assert seen_ranges(tmp_path / "second")[2].ranges == tuple(ranges[1])
+
+
+def test_recipe_of_the_weights_may_stand_beside_them_at_a_longer_length(trained, tmp_path):
+    model = HyenaDNAConfig(backbone=BACKBONE)
+    start = prepare_start(options(trained, tmp_path, model=model, length=256))
+    assert start.config.model.backbone.context_length == 256
 
 
 def test_model_beside_the_weights_is_refused(trained, tmp_path):

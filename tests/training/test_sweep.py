@@ -69,6 +69,14 @@ MISTAKES = {
     "hidden recipe": ({"recipes": ["..yaml"]}, "'.' is no name for a folder; take letters"),
     "no such genome": ({"fasta": ["none.fa"]}, "fasta: there is no file none.fa; paths are those of "),
     "no such recipe": ({"recipes": ["none.yaml"]}, "cannot read configuration none.yaml: No such file"),
+    "no length": ({"lengths": ["16q"]}, "lengths must be tokens such as 1024, 64k or 1m, got '16q'"),
+    "length of no window": ({"lengths": [64, 1]}, "lengths: a window has 2 tokens at least, got 1"),
+    "negative length": ({"lengths": [-64]}, "lengths must be tokens such as 1024, 64k or 1m, got -64"),
+    "switch for a length": ({"lengths": [True]}, "lengths[0]: expected str or int, got True"),
+    "length beyond the test range": (
+        {"lengths": ["1k", 2], "held_out": ["chr1:1-1023", "chr2:5-9"]},
+        "lengths: 1,024 tokens are more than the longest region of held_out has, 1,023; take shorter windows",
+    ),
     "seed beyond the last": ({"seeds": [1 << 32]}, "seed must lie in 0 to 4294967295, got 4294967296"),
 }
 
@@ -123,6 +131,13 @@ def test_mistake_in_a_recipe_is_refused(folder, text, message):
 def test_test_range_may_stand_in_the_recipe_as_well(folder):
     Path("wide.yaml").write_text(f"{RECIPE}held_out: [chr2]\n")
     check()
+
+
+@pytest.mark.parametrize(
+    "held_out", [["chr1:1-1024"], ["chr1:3-9", "chr2:1-1,024"], ["chr1:3-9", "chr2"]], ids=str
+)
+def test_lengths_are_numbers_or_texts_no_longer_than_what_is_known_of_the_test_range(folder, held_out):
+    check(lengths=[64, "128", "1k"], held_out=held_out)
 
 
 def test_figures_that_cannot_be_drawn_are_refused_before_anything_is_trained(folder, monkeypatch):

@@ -1,6 +1,7 @@
 """Hidden bases: how many, which, what is read in their place, and that nothing else changes."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,3 +118,12 @@ def test_reverse_windows_are_hidden_as_they_are_read():
 
     window = Interval("c", 0, 10, Strand.REVERSE)
     assert len(MaskedDataset(Genome(), [window], MASKING)[0].inputs) == 9
+
+
+def test_every_seed_is_validated_on_the_same_bases():
+    tiles = list(tile_windows(Interval("c", 0, 1000), 64))
+    first, second = (
+        MaskedTiles(Tokens(TOKENS), tiles, replace(MASKING, seed=seed), batch_size=2)[0] for seed in (1, 2)
+    )
+    assert np.array_equal(first.input_ids.numpy(), second.input_ids.numpy())
+    assert np.array_equal(first.labels.numpy(), second.labels.numpy())

@@ -1,0 +1,134 @@
+"""``hyenadna-kit finetune``: from tables to metrics, and what it refuses in one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hyenadna_kit import cli
+from hyenadna_kit.evaluation.metrics import evaluate_predictions
+from hyenadna_kit.io.tables import LabelledTable, read_labelled_table, write_labelled_table
+from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
+from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
+from tests.training.test_finetune import BACKBONE, write_task
+
+FLAGS = {
+    "model": "m",
+    "train": "train.csv",
+    "validation": "validation.csv",
+    "test": "test.csv",
+    "out": "run",
+    "epochs": "1",
+    "batch_size": "10",
+    "precision": "fp32",
+    "seeds": "0,1",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with a model ``m`` and the tables of a task."""
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    HyenaDNAConfig(backbone=BACKBONE).build().save_pretrained("m")
+    for seed, (name, count) in enumerate({"train": 60, "validation": 20, "test": 20}.items()):
+        write_task(Path(f"{name}.csv"), count, seed)
+    return tmp_path
+
+
+def finetune(**flags):
+    return cli.main(
+        ["finetune", *(word for name, value in (FLAGS | flags).items() for word in (f"--{name}", value))]
+    )
+
+
+def test_metrics_are_those_of_the_models_that_are_left(folder, capsys):
+    assert finetune(reverse_fraction="0") == 0
+    found = json.loads(Path("run/metrics.json").read_text())["test"]
+    table = read_labelled_table(Path("test.csv"))
+    encode = NucleotideTokenizer().encode
+    for seed in ("0", "1"):
+        model = HyenaDNA.from_pretrained(Path("run/seeds") / seed)
+        with torch.no_grad():
+            logits = [
+                model(torch.from_numpy(encode(sequence).copy())[None]).logits for sequence in table.sequences
+            ]
+        probabilities = torch.cat(logits).sigmoid().numpy()
+        expected = evaluate_predictions("binary", np.array(table.labels), probabilities)
+        assert found["seeds"][seed] == pytest.approx(expected, abs=1e-5)
+    mean = np.mean([found["seeds"][seed]["auroc"] for seed in ("0", "1")])
+    assert found["auroc"]["mean"] == pytest.approx(mean)
+    said = capsys.readouterr().out
+    assert f"auroc             {mean:8.4f}" in said
+
+
+def test_same_command_again_trains_nothing_and_says_the_same(folder, capsys):
+    assert finetune() == 0
+    said, first = capsys.readouterr().out, Path("run/metrics.json").read_bytes()
+    times = {path: path.stat().st_mtime_ns for path in Path("run").rglob("*.safetensors")}
+    assert finetune() == 0
+    assert capsys.readouterr().out == said
+    assert Path("run/metrics.json").read_bytes() == first
+    assert {path: path.stat().st_mtime_ns for path in Path("run").rglob("*.safetensors")} == times
+
+
+def test_places_on_a_genome_are_read_as_their_sequences(folder, capsys):
+    assert finetune() == 0
+    expected = json.loads(Path("run/metrics.json").read_text())["test"]
+    contigs, tables = [], {}
+    for name in ("train", "validation", "test"):
+        table = read_labelled_table(Path(f"{name}.csv"))
+        rows = []
+        for row, sequence in enumerate(table.sequences):
+            contigs.append(f">{name}{row}\nGG{sequence}\n")
+            rows.append(f"{name}{row},2,{2 + len(sequence)},{table.labels[row]}\n")
+        Path(f"{name}_places.csv").write_text("contig,start,end,label\n" + "".join(rows))
+        tables[name] = f"{name}_places.csv"
+    Path("g.fa").write_text("".join(contigs))
+    assert finetune(genome="g.fa", **tables | {"out": "places"}) == 0
+    assert json.loads(Path("places/metrics.json").read_text())["test"] == expected
+
+
+def written(**columns):
+    (count,) = {len(column) for column in columns.values()}
+    sequences = tuple("ACGT" * 3 for _ in range(count))
+    write_labelled_table(Path("bad.csv"), LabelledTable(sequences=sequences, columns=columns))
+
+
+MISTAKES = {
+    "no such label": ({"label_columns": "labels"}, "there is no column 'labels'"),
+    "class that is not trained": (
+        {"test": "bad.csv"},
+        "bad.csv, row 2: class '2' is not in the training table",
+    ),
+    "longer than the model": ({"test": "long.csv"}, "long.csv, row 1: 65 bases, and the model reads 64"),
+    "one class to measure": ({"validation": "same.csv"}, "same.csv: every row has the same label"),
+    "no rows": ({"validation": "empty.csv"}, "empty.csv names its columns but has no rows"),
+    "no label": ({"train": "nan.csv"}, "nan.csv, line 3, column 'label'"),
+    "no genome": ({"test": "places.csv"}, "places.csv holds places and no sequences; name their genome"),
+    "no bases": (
+        {"test": "letters.csv"},
+        "letters.csv, line 2, column 'sequence': character 'X' at base 2",
+    ),
+    "no model": ({"model": "none"}, "none"),
+    "seeds": ({"seeds": "1,1"}, "seeds must name at least one, each once"),
+    "decay": ({"layer_decay": "0"}, "layer_decay must be above 0 and at most 1, got 0"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistake_is_one_line_before_training(folder, capsys, options, message):
+    written(label=np.array([0, 2]))
+    Path("long.csv").write_text(f"sequence,label\n{'A' * 65},0\nC,1\n")
+    Path("same.csv").write_text("sequence,label\nA,1\nC,1\n")
+    Path("empty.csv").write_text("sequence,label\n")
+    Path("nan.csv").write_text("sequence,label\nA,1\nC,nan\n")
+    Path("letters.csv").write_text("sequence,label\nAXA,1\nC,0\n")
+    Path("places.csv").write_text("contig,start,end,label\nx,1,9,0\nx,9,19,1\n")
+    assert finetune(**options) in (1, 2)
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert message in line
+    assert not Path("run/seeds/0/metrics.jsonl").exists()
