@@ -120,8 +120,8 @@ def test_help_lists_every_command(capsys):
         assert command.help in text
 
 
-LIGHT = sorted(set(cli.COMMANDS) - {"pretrain"})
-"""Commands whose options name no model; those of ``pretrain`` are its model's, so it loads torch."""
+LIGHT = sorted(set(cli.COMMANDS) - {"finetune", "pretrain"})
+"""Commands that train load torch: their options are those of what they build."""
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
 
 NUM_RESAMPLES = 1000
 """Draws, unless told otherwise."""
 
-Rows = Int[np.ndarray, " rows"]
+Rows = NDArray[np.int64]
 """Numbers of rows; of a draw, some of them more than once."""
 
 Statistic = Callable[[Rows], Mapping[str, float]]

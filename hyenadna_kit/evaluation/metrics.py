@@ -151,6 +151,10 @@ def multiclass_metrics(
     Source: Brier 1950, Verification of forecasts expressed in terms of probability, Monthly Weather Review
     78(1).
     """
+    if len(labels) != len(probabilities):
+        raise InputError(
+            f"predictions must be of {len(labels):,} rows, as the labels, got {len(probabilities):,}"
+        )
     known = has_label("multiclass", labels)
     if not known.any():
         raise InputError(f"none of {len(labels):,} rows has a label; there is nothing to evaluate")

@@ -80,7 +80,7 @@ class SimilarityIndex:
             InputError: There are no windows, or one is shorter than a k-mer.
         """
         self.sketch = sketch
-        lengths, self._first_equal = _survey(windows)
+        lengths, self._first_equal = survey(windows)
         distinct = np.unique(self._first_equal)
         self.sampling = Sampling.for_lengths(lengths, sketch)
         kmers = sample_kmers(windows, distinct, self.sampling, on_progress=on_progress)
@@ -231,10 +231,16 @@ def merge_groups(groups: Numbers, left: Numbers, right: Numbers) -> Numbers:
     return connected_components(groups.size, np.concatenate([nodes, left]), np.concatenate([groups, right]))
 
 
-def _survey(windows: Sequence[NDArray[np.uint8]]) -> tuple[Numbers, Numbers]:
-    """Return the length of each window, and the number of the first window that equals it.
+def survey(windows: Sequence[NDArray[np.uint8]]) -> tuple[Numbers, Numbers]:
+    """Return the length of each window, and the number of the first window that equals it on either strand.
 
     A window without any base equals itself alone: two runs of N are not copies of each other.
+
+    Args:
+        windows: Token ids of each window.
+
+    Raises:
+        InputError: There are no windows.
     """
     if not len(windows):
         raise InputError("there are no windows to compare")

@@ -28,7 +28,10 @@ OnProgress = Callable[[int, int], None]
 MIN_SHARED = 4
 """Fewer shared k-mers than this tell nothing."""
 
-_MIN_K, _LEAST_K, _MAX_K = 8, 11, 31
+MAX_K = 31
+"""Longest k-mers that windows are compared by, whatever their number."""
+
+_MIN_K, _LEAST_K = 8, 11
 _MAX_CHANCE_OCCURRENCES = 8
 _MAX_CHANCE_CONTAINMENT = 1 / 1000
 _MAX_CHANCE_PARTNERS = 1 / 100
@@ -56,8 +59,8 @@ class SketchConfig:
             raise InputError(f"sketch_size must be at least 1, got {self.sketch_size}")
         if self.max_windows < 2:
             raise InputError(f"max_windows must be at least 2, got {self.max_windows}")
-        if self.k is not None and not _MIN_K <= self.k <= _MAX_K:
-            raise InputError(f"k must lie in {_MIN_K}..{_MAX_K}, got {self.k}")
+        if self.k is not None and not _MIN_K <= self.k <= MAX_K:
+            raise InputError(f"k must lie in {_MIN_K}..{MAX_K}, got {self.k}")
 
 
 DEFAULT_SKETCH = SketchConfig()
@@ -82,8 +85,8 @@ class Sampling(NamedTuple):
             InputError: A window is shorter than k.
         """
         shortest = int(lengths.min())
-        candidates = range(_LEAST_K, _MAX_K + 1)
-        k = config.k or next(k for k in candidates if k == _MAX_K or _is_specific(k, lengths, config))
+        candidates = range(_LEAST_K, MAX_K + 1)
+        k = config.k or next(k for k in candidates if k == MAX_K or _is_specific(k, lengths, config))
         if shortest < k:
             raise InputError(
                 f"window {int(lengths.argmin()) + 1} has {shortest} bp, and windows are compared by k-mers "
