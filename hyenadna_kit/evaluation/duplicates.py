@@ -71,7 +71,7 @@ class Duplicates:
         self._index = SimilarityIndex(compared, sketch) if compared else None
 
     def pairs(self) -> list[SharedRows]:
-        """Return what each side shares with each one before it: validation and test with training, ..."""
+        """Return what each side shares with each one before it."""
         return [self._shared(side, other) for other, side in combinations(self.sizes, 2)]
 
     def num_repeated(self, side: str) -> int:

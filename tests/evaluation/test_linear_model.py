@@ -48,7 +48,8 @@ def fitted_logistic(values, labels, strength, num_steps=30):
 def test_yes_or_no_is_the_penalised_maximum_of_likelihood(strength):
     values = features()
     labels = (RNG(1).random(120) < sigmoid(values @ [2.0, -1, 0, 0.5] + 0.3)).astype(int)
-    model = fit_linear("binary", rows(values, labels), penalty=Penalty((strength,)))
+    penalty = Penalty((strength,), tolerance=1e-6)
+    model = fit_linear("binary", rows(values, labels), penalty=penalty)
     found = model.predict(sparse.csr_matrix(values))
     assert found.shape == (120, 1)
     assert found[:, 0] == pytest.approx(fitted_logistic(values, labels, strength), abs=1e-4)
