@@ -234,7 +234,8 @@ def merge_groups(groups: Numbers, left: Numbers, right: Numbers) -> Numbers:
 def survey(windows: Sequence[NDArray[np.uint8]]) -> tuple[Numbers, Numbers]:
     """Return the length of each window, and the number of the first one that equals it.
 
-    Windows are equal on either strand. A window without any base equals itself alone: two runs of N are not copies of each other.
+    Windows are equal on either strand. A window without any base equals itself alone: two runs of N are not
+    copies of each other.
 
     Args:
         windows: Token ids of each window.
