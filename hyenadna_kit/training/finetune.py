@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hyenadna_kit.backbone.memory import in_words
 from hyenadna_kit.config import to_mapping
 from hyenadna_kit.devices import Precision, pick_device, products_in
-from hyenadna_kit.errors import InputError
+from hyenadna_kit.errors import InputError, TrainingError
 from hyenadna_kit.files import locked
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
 from hyenadna_kit.planning import check_training
@@ -123,8 +123,9 @@ def prepare_finetuning(config: FinetuneConfig) -> FinetuneTask:
 def _check_memory(task: FinetuneTask) -> None:
     """Say what a step of the longest examples takes."""
     device = pick_device("auto")
-    longest = max(max(examples.pieces.lengths) for examples in task.data.examples.values())
-    size = task.model.pass_size(task.config.batch_size, longest)
+    tables = task.data.examples.values()
+    rows = min(task.config.batch_size, max(map(len, tables)))
+    size = task.model.pass_size(rows, max(max(examples.pieces.lengths) for examples in tables))
     needed = check_training(task.model, size, device, task.config.precision, recompute=False)
     announce(f"a step takes {in_words(needed.tensors)} on {device}")
 
@@ -181,6 +182,11 @@ def _train(task: FinetuneTask, selection: Selection, folder: RunFolder, seed: in
     )
     trainer = build_trainer(options, measures, folder, Processes())
     fit(trainer, module, data, folder, goes_on=has_checkpoint(folder.checkpoint))
+    if not module.has_score:
+        raise TrainingError(
+            f"no validation of {folder.path} defines {selection.name}: predictions or labels are all alike; "
+            "take another learning rate and --out, or a larger validation table"
+        )
     HyenaDNA.from_pretrained(best).save_pretrained(folder.path)
 
 

@@ -4,6 +4,7 @@ In: the options and the model. Out: the examples of each table, and the head tha
 """
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,21 @@ def read_finetune_data(config: FinetuneConfig, tokenizer: NucleotideTokenizer, l
     head = SequenceHeadConfig(
         objective=config.task, pooling=config.pooling, dropout=config.dropout, **of_labels
     )
-    record: dict[str, Any] = {f"{side}_fingerprint": fingerprint(Path(path)) for side, path in paths.items()}
+    record = _fingerprints(paths)
     record |= {"genome_fingerprint": None if genome is None else genome.fingerprint}
     return FinetuneData(examples, head, record)
+
+
+def _fingerprints(paths: dict[str, str]) -> dict[str, Any]:
+    """Return those of the tables, which must be different ones."""
+    found = {side: fingerprint(Path(path)) for side, path in paths.items()}
+    for side, other in combinations(found, 2):
+        if found[side] == found[other]:
+            raise InputError(
+                f"{paths[side]} is given as {side} table and {paths[other]}, with the same content, as "
+                f"{other} table; divide the rows, or what is measured flatters"
+            )
+    return {f"{side}_fingerprint": each for side, each in found.items()}
 
 
 def _pieces(

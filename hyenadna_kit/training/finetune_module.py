@@ -94,10 +94,15 @@ class FinetuneModule(StepModule):
         score = self.score(self.validation.labels, predictions)
         self.log(self.measures.validation.name, score)
         self.validations_since += 1
-        if score > self.best_score or not self.best.exists():
+        if score > self.best_score:
             self.best_score, self.validations_since = score, 0
             self.model.save_pretrained(self.best)
         self.trainer.should_stop = self.is_over
+
+    @property
+    def has_score(self) -> bool:
+        """Whether some validation had a score that is a number."""
+        return self.best_score > -math.inf
 
     @property
     def is_over(self) -> bool:

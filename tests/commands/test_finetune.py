@@ -106,6 +106,10 @@ MISTAKES = {
     ),
     "longer than the model": ({"test": "long.csv"}, "long.csv, row 1: 65 bases, and the model reads 64"),
     "one class to measure": ({"validation": "same.csv"}, "same.csv: every row has the same label"),
+    "tested on what it learns": (
+        {"test": "train.csv"},
+        "train.csv is given as train table and",
+    ),
     "no rows": ({"validation": "empty.csv"}, "empty.csv names its columns but has no rows"),
     "no label": ({"train": "nan.csv"}, "nan.csv, line 3, column 'label'"),
     "no genome": ({"test": "places.csv"}, "places.csv holds places and no sequences; name their genome"),

@@ -10,7 +10,7 @@ import torch
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
-from hyenadna_kit.errors import InputError
+from hyenadna_kit.errors import InputError, TrainingError
 from hyenadna_kit.io.tables import LabelledTable, write_labelled_table
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
 from hyenadna_kit.training.finetune import Selection, finetune, prepare_finetuning
@@ -128,6 +128,17 @@ def test_finished_seed_is_not_trained_again_and_another_one_is_beside(task, trai
     first, second = train(config)
     assert np.array_equal(first.predictions["test"], trained.predictions["test"])
     assert not np.array_equal(second.predictions["test"], trained.predictions["test"])
+
+
+def test_run_without_any_score_is_refused(task, tmp_path):
+    config = options(task, tmp_path / "run", epochs=1)
+    with pytest.raises(TrainingError, match=r"no validation of .* defines made_up"):
+        train(config, Selection("made_up", lambda *_: float("nan")))
+    assert not (tmp_path / "run" / "seeds" / "0" / "model.safetensors").exists()
+
+
+def test_memory_is_that_of_the_examples_there_are(task, tmp_path):
+    prepare_finetuning(options(task, tmp_path / "run", batch_size=100_000_000))
 
 
 @pytest.mark.parametrize(
