@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hyenadna_kit.backbone.mixers.attention import AttentionConfig as AttentionConfig
     from hyenadna_kit.backbone.mixers.hyena import HyenaConfig as HyenaConfig
     from hyenadna_kit.batch import Batch as Batch
+    from hyenadna_kit.evaluation.embeddings import embed as embed
     from hyenadna_kit.genome.alphabet import reverse_complement as reverse_complement
     from hyenadna_kit.genome.interval import Interval as Interval
     from hyenadna_kit.genome.interval import Strand as Strand
@@ -86,6 +87,7 @@ _HOMES = {
     "VariantScorer": "scoring.scorer",
     "VariantWriter": "io.vcf_writer",
     "WindowDataset": "windows.dataset",
+    "embed": "evaluation.embeddings",
     "open_genome": "io.genome",
     "read_annotation": "io.annotation",
     "read_labelled_table": "io.tables",

@@ -1,5 +1,6 @@
 """The waist between the two halves: what the sequence half hands to the tensor half."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -69,7 +70,8 @@ def labelled_batch(
 
     Args:
         examples: The sequences of each example: one, or REF and ALT.
-        labels: Those of each example, all of one shape.
+        labels: Those of each example: of one shape, or of as many positions as the example has. Where it has
+            fewer than another, what is missing is no label: NaN, or ``IGNORED_LABEL`` of whole numbers.
         padding: Token id of padding.
     """
     rows = [
@@ -77,7 +79,34 @@ def labelled_batch(
         for alleles in zip(*examples, strict=True)
         for sequence in alleles
     ]
-    input_ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
+    return LabelledBatch(*padded(rows, padding=padding), _stacked(labels))
+
+
+class PaddedRows(NamedTuple):
+    """Sequences of any lengths, ready for a model."""
+
+    input_ids: UInt8[Tensor, "rows length"]
+    """Token ids, padded on the right."""
+    attention_mask: Bool[Tensor, "rows length"] | None
+    """False where a position is padding; None where all rows have one length."""
+
+
+def padded(rows: Sequence[UInt8[Tensor, " length"]], *, padding: int) -> PaddedRows:
+    """Return sequences as one tensor, the shorter ones padded on the right.
+
+    Args:
+        rows: Token ids of each.
+        padding: Token id of padding.
+    """
+    input_ids = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=padding)
     lengths = torch.tensor([len(row) for row in rows])
     mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
-    return LabelledBatch(input_ids, None if mask.all() else mask, torch.from_numpy(np.stack(labels)))
+    return PaddedRows(input_ids, None if mask.all() else mask)
+
+
+def _stacked(labels: Sequence[NDArray[np.generic] | np.generic]) -> Real[Tensor, "batch ..."]:
+    rows = [torch.from_numpy(np.array(each)) for each in labels]
+    if len({row.shape for row in rows}) == 1:
+        return torch.stack(rows)
+    missing = math.nan if rows[0].is_floating_point() else IGNORED_LABEL
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=missing)

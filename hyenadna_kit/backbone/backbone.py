@@ -226,7 +226,7 @@ class Backbone(nn.Module):
     ) -> Tensor:
         """Return the same without gradients: the residual stream is changed in place."""
         batch, length = input_ids.shape
-        room = self._room(input_ids.device)
+        room = self.room(input_ids.device)
         if suffixes is not None and room is not None:
             num_tokens = suffixes.states.shape[0] * suffixes.places.length
             room = max(0, room - suffix_bytes(num_tokens, self.config.d_model))
@@ -249,7 +249,7 @@ class Backbone(nn.Module):
             residual[tile.rows, tile.positions] = normed(self.ln_f, residual[tile.rows, tile.positions])
         return residual.to(self.ln_f.weight.dtype)
 
-    def _room(self, device: torch.device) -> int | None:
+    def room(self, device: torch.device) -> int | None:
         """Return how many bytes a pass may take."""
         free = available_memory(device)
         if free is not None:  # what is kept from the pass before is there to be used again

@@ -38,6 +38,20 @@ def load_model(folder: str, device: Literal["auto", "cpu", "cuda"], max_memory: 
     return model
 
 
+def with_length(model: "HyenaDNA", length: int | None) -> "HyenaDNA":
+    """Return a model that reads at least so many tokens, bound to the same memory.
+
+    Args:
+        model: The model of a folder.
+        length: Tokens; None, or fewer than the context has, leaves the model as it is.
+    """
+    if length is None or length <= model.context_length:
+        return model
+    longer = model.with_context_length(length)
+    longer.backbone.max_memory = model.backbone.max_memory
+    return longer
+
+
 @contextmanager
 def computing(model: "HyenaDNA", precision: Literal["auto", "fp32", "bf16"]) -> Iterator[None]:
     """Compute the matrix products of a model inside the ``with`` block in a number format."""

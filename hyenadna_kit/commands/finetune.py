@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from hyenadna_kit.training.finetune_config import FinetuneConfig
 
 if TYPE_CHECKING:
-    from hyenadna_kit.evaluation.seeds import SeedMetrics
+    from hyenadna_kit.commands.finetune_results import FinetuneResults
+    from hyenadna_kit.training.finetune import FinetuneTask, SeedRun, Selection
 
-METRICS_NAME = "metrics.json"
-
-_SELECTED_BY = {"binary": "mcc", "multiclass": "mcc", "multilabel": "auroc", "regression": "spearman"}
-"""Metric by which the best epoch is chosen."""
+METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
 
 
 def run(options: FinetuneConfig) -> int:
@@ -23,40 +21,52 @@ def run(options: FinetuneConfig) -> int:
         CheckpointError: The model folder is damaged.
         TrainingError: The loss is no number, or the disk is full.
     """
-    from hyenadna_kit.evaluation.metrics import evaluate_predictions
-    from hyenadna_kit.evaluation.seeds import metrics_over_seeds
-    from hyenadna_kit.files import atomic_file
-    from hyenadna_kit.training.finetune import Selection, finetune, prepare_finetuning
+    from hyenadna_kit.commands.finetune_baselines import fit_baselines
+    from hyenadna_kit.commands.finetune_duplicates import settle_duplicates
+    from hyenadna_kit.commands.finetune_results import measure
+    from hyenadna_kit.commands.finetune_words import terminal_table
+    from hyenadna_kit.training.finetune import finetune, prepare_finetuning
 
-    metric = _SELECTED_BY[options.task]
-    task = prepare_finetuning(options)
-    selection = Selection(
-        metric, lambda labels, predictions: evaluate_predictions(options.task, labels, predictions)[metric]
-    )
-    runs = list(finetune(task, selection))
-    found = {
-        side: metrics_over_seeds(
-            options.task,
-            task.data.examples[side].labels,
-            {run.seed: run.predictions[side] for run in runs},
-        )
-        for side in runs[0].predictions
-    }
-    path = Path(options.out) / METRICS_NAME
-    with atomic_file(path) as temporary:
-        of_task = {"task": options.task, "selected_by": metric, "labels": task.data.head.labels}
-        figures = of_task | {side: each.as_plain_data() for side, each in found.items()}
-        temporary.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n")
-    print(_table(found[list(found)[-1]], list(found)[-1], len(runs)))
-    print(f"{path}; a model of each seed in {Path(options.out) / 'seeds'}")
+    task, duplicates = settle_duplicates(prepare_finetuning(options))
+    selection = _selection(options)
+    runs = tuple(finetune(task, selection))
+    control = _control(task, selection) if options.control == "shuffled" else None
+    baselines = fit_baselines(task, selection)
+    results = measure(task, runs, baselines, duplicates=duplicates, control=control)
+    _write(results, Path(options.out))
+    print(terminal_table(results))
+    names = f"{METRICS_NAME}, {PAGE_NAME}"
+    print(f"{Path(options.out) / names}; a model of each seed in {Path(options.out) / 'seeds'}")
     return 0
 
 
-def _table(found: "SeedMetrics", side: str, num_runs: int) -> str:
-    """Return the metrics in lines."""
-    head = f"{side}, mean of {num_runs} seeds and 95 % interval" if num_runs > 1 else f"{side}, 95 % interval"
-    lines = [
-        f"{name:<18}{each.mean:8.4f}  ({each.low:.4f} to {each.high:.4f})"
-        for name, each in found.over_seeds.items()
-    ]
-    return "\n".join([head, *lines])
+def _selection(options: FinetuneConfig) -> "Selection":
+    """Return what chooses among epochs."""
+    from hyenadna_kit.commands.finetune_results import SELECTED_BY
+    from hyenadna_kit.evaluation.metrics import evaluate_predictions
+    from hyenadna_kit.training.finetune import Selection
+
+    metric = SELECTED_BY[options.task]
+    return Selection(
+        metric, lambda labels, predictions: evaluate_predictions(options.task, labels, predictions)[metric]
+    )
+
+
+def _control(task: "FinetuneTask", selection: "Selection") -> "SeedRun":
+    """Return the run on shuffled labels."""
+    from hyenadna_kit.training.finetune import finetune
+    from hyenadna_kit.training.finetune_variations import with_shuffled_labels
+
+    (run,) = finetune(with_shuffled_labels(task), selection)
+    return run
+
+
+def _write(results: "FinetuneResults", folder: Path) -> None:
+    """Leave metrics and page in the run folder."""
+    from hyenadna_kit.commands.finetune_page import render_finetuning
+    from hyenadna_kit.files import atomic_file
+
+    metrics = json.dumps(results.as_plain_data(), indent=2, allow_nan=False) + "\n"
+    for name, text in {METRICS_NAME: metrics, PAGE_NAME: render_finetuning(results)}.items():
+        with atomic_file(folder / name) as temporary:
+            temporary.write_text(text)

@@ -16,11 +16,17 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Float, Int, Real
 from scipy import sparse
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.evaluation.linear_features import Sequences, kmer_counts, position_kmers
+from hyenadna_kit.evaluation.linear_features import (
+    MAX_K,
+    MAX_POSITION_K,
+    Sequences,
+    kmer_counts,
+    position_kmers,
+)
 from hyenadna_kit.evaluation.linear_model import LabelledRows, LinearModel, Penalty, fit_linear
 from hyenadna_kit.heads.objectives import Objective
 
@@ -43,20 +49,29 @@ class LabelledSequences(NamedTuple):
     """Token ids of each, of any lengths."""
     labels: Real[np.ndarray, "rows ..."]
     """Number of the class of each row, or one label a column; NaN (of classes -100 too) is none."""
+    references: Sequences | None = None
+    """Of variants, the sequences with REF where ``sequences`` have ALT: what differs is looked at."""
 
 
 @dataclass(frozen=True)
 class Floor:
-    """A fitted linear model of sequences."""
+    """A fitted linear model of sequences, or of variants."""
 
     features: Callable[[Sequences], sparse.csr_matrix]
     """What the model sees of sequences."""
     model: LinearModel
     """The model."""
 
-    def predict(self, sequences: Sequences) -> Float[np.ndarray, "rows outputs"]:
-        """Return probabilities or values, laid out as ``predictions`` of a head."""
-        return self.model.predict(self.features(sequences))
+    def predict(
+        self, sequences: Sequences, references: Sequences | None = None
+    ) -> Float[np.ndarray, "rows outputs"]:
+        """Return probabilities or values, laid out as ``predictions`` of a head.
+
+        Args:
+            sequences: Token ids of each; of variants, those with ALT.
+            references: Of variants, those with REF.
+        """
+        return self.model.predict(_difference(self.features, sequences, references))
 
 
 def fit_floor(
@@ -82,13 +97,22 @@ def fit_floor(
     if not len(train.sequences):
         raise InputError(f"the {name} floor has no training sequences to fit")
     features = kmer_counts if name == "kmer" else _position_features(train.sequences)
-    rows = LabelledRows(features(train.sequences), train.labels)
-    decisive = None
-    if validation is not None:
-        decisive = LabelledRows(features(validation.sequences), validation.labels)
+    rows = _rows(features, train)
+    decisive = None if validation is None else _rows(features, validation)
     penalty = _penalty(name, objective, rows.features)
     model = fit_linear(objective, rows, penalty=penalty, validation=decisive, num_classes=num_classes)
     return Floor(features, model)
+
+
+def most_features(name: FloorName, lengths: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
+    """Return how many features other than 0 sequences of these lengths, in bases, have at most.
+
+    Each takes twelve bytes of memory while a floor is fitted.
+    """
+    if name == "position":
+        return MAX_POSITION_K * np.minimum(lengths, MAX_POSITIONS)
+    num_kmers = sum(4**k for k in range(1, MAX_K + 1))
+    return np.minimum(MAX_K * lengths, num_kmers)
 
 
 def kmer_penalty(objective: Objective, features: sparse.csr_matrix) -> Penalty:
@@ -99,6 +123,18 @@ def kmer_penalty(objective: Objective, features: sparse.csr_matrix) -> Penalty:
     size = float(features.multiply(features).sum(axis=1).mean()) or 1.0
     strengths = _RIDGE_STRENGTHS if objective == "regression" else _KMER_STRENGTHS
     return Penalty(tuple(strength / size for strength in strengths))
+
+
+def _rows(features: Callable[[Sequences], sparse.csr_matrix], given: LabelledSequences) -> LabelledRows:
+    return LabelledRows(_difference(features, given.sequences, given.references), given.labels)
+
+
+def _difference(
+    features: Callable[[Sequences], sparse.csr_matrix], sequences: Sequences, references: Sequences | None
+) -> sparse.csr_matrix:
+    """Return the features of sequences, or what they have more than those with REF."""
+    found = features(sequences)
+    return found if references is None else found - features(references)
 
 
 def _penalty(name: FloorName, objective: Objective, features: sparse.csr_matrix) -> Penalty:

@@ -69,12 +69,12 @@ def create_table(
         for name, value in attributes.items():
             file.attrs.create(name, value)
         for name, column in {CONTIGS: names, **keys.columns}.items():
-            _allocate(file, name, column.dtype, column.shape)[...] = column
-        _allocate(file, COMPLETED, COUNT, (1,))[0] = 0
-        _allocate(file, VALUES, FLOAT, shape, chunk)
+            allocate(file, name, column.dtype, column.shape)[...] = column
+        allocate(file, COMPLETED, COUNT, (1,))[0] = 0
+        allocate(file, VALUES, FLOAT, shape, chunk)
 
 
-def _allocate(
+def allocate(
     file: h5py.File,
     name: str,
     dtype: np.dtype[Any],
@@ -85,6 +85,7 @@ def _allocate(
     layout = h5p.create(h5p.DATASET_CREATE)
     layout.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     layout.set_fill_time(h5d.FILL_TIME_NEVER)
+    layout.set_obj_track_times(False)  # equal tables are equal files
     if chunk is not None:
         layout.set_chunk(chunk)
     kind = h5t.py_create(dtype, logical=True)

@@ -4,11 +4,11 @@ In: TSV, CSV (either may be compressed) or Parquet, told apart by the suffix. Ou
 
 A table has the column ``sequence``, or ``contig``, ``start`` and ``end`` (0-based, half-open) and maybe
 ``strand``, or both. Every other column, ``label`` first of all, is kept: as numbers where all of its
-values are numbers, and else as text. In a text file ``007`` and ``+5`` are no numbers.
+values are numbers, and else as text. In a text file ``007`` and ``+5`` are no numbers. Where there is no
+sequence, the names of other programs for the three (``chrom``, ``chromStart``, ``chromEnd``, ``Chr_No``) do.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -17,6 +17,8 @@ import numpy as np
 from hyenadna_kit.config import nearest
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.label_columns import LABEL, expand_columns
+from hyenadna_kit.io.labelled_table import LabelledTable
 from hyenadna_kit.io.raw_table import Cell, RawTable
 from hyenadna_kit.io.table_cells import (
     CONTIG,
@@ -37,55 +39,23 @@ from hyenadna_kit.io.table_cells import (
 from hyenadna_kit.io.tables_parquet import read_parquet_table, write_parquet_table
 from hyenadna_kit.io.tables_text import SEPARATORS, read_text_table, write_text_table
 
-LABEL = "label"
-"""The column that is predicted where nothing else is said."""
+__all__ = [
+    "LabelledTable",
+    "is_labelled_table",
+    "read_labelled_table",
+    "read_raw_table",
+    "table_columns",
+    "usual_names",
+    "write_labelled_table",
+]
 
 _SUFFIXES = (*SEPARATORS, ".parquet")
 _MOST_SHARED = 1 << 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledTable:
-    """Pieces of DNA with their labels, column by column.
-
-    LabelledTable(sequences=("ACGT", "GGA"), columns={"label": ("promoter", "other")})
-    """
-
-    sequences: tuple[str, ...] | None = None
-    """Bases of each row, IUPAC letters in either case; None where the rows are intervals."""
-    intervals: tuple[Interval, ...] | None = None
-    """Place of each row; None where the rows are sequences."""
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    """Every other column by its name, in order: numbers, or text."""
-
-    def __post_init__(self) -> None:
-        pieces = [rows for rows in (self.sequences, self.intervals) if rows is not None]
-        if not pieces:
-            raise InputError("a table needs sequences or intervals, got neither")
-        for rows in (*pieces, *self.columns.values()):
-            if len(rows) != len(pieces[0]):
-                raise InputError(
-                    f"columns of one table have one length, got {len(pieces[0])} and {len(rows)}"
-                )
-        for name in self.columns:
-            if name in RESERVED:
-                raise InputError(f"column {name!r} is made of sequences or intervals; give it another name")
-
-    @property
-    def num_rows(self) -> int:
-        """Number of rows."""
-        return len(self.sequences if self.sequences is not None else self.intervals or ())
-
-    @property
-    def labels(self) -> Column:
-        """The column ``label``.
-
-        Raises:
-            InputError: There is none.
-        """
-        if LABEL not in self.columns:
-            raise InputError(f"the table has no column {LABEL!r}{nearest(LABEL, list(self.columns))}")
-        return self.columns[LABEL]
+_OTHER_NAMES = {
+    **dict.fromkeys(("chrom", "chr", "chr_no", "chromosome", "contig"), CONTIG),
+    **dict.fromkeys(("start", "chromstart"), START),
+    **dict.fromkeys(("end", "chromend"), END),
+}
 
 
 def read_labelled_table(path: Path, label_columns: Sequence[str] = (LABEL,)) -> LabelledTable:
@@ -93,22 +63,47 @@ def read_labelled_table(path: Path, label_columns: Sequence[str] = (LABEL,)) -> 
 
     Args:
         path: ``.csv`` or ``.tsv``, with or without ``.gz`` behind, or ``.parquet``.
-        label_columns: Columns that must be there and have a value in every row.
+        label_columns: Columns that must be there and have a value in every row, as
+            :func:`~hyenadna_kit.io.label_columns.expand_columns` understands them.
 
     Raises:
         InputError: The file cannot be read or has no rows, a column is missing (the nearest one is
             named) or occurs twice, or a value is wrong; its row and column are named.
     """
+    raw = read_raw_table(path)
+    return _table(path, raw._replace(names=usual_names(raw.names)), label_columns)
+
+
+def read_raw_table(path: Path) -> RawTable:
+    """Open a table of any columns, in the format of its suffix.
+
+    Raises:
+        InputError: The file cannot be read, or its columns have no names.
+    """
     suffix = _suffix(path)
-    raw = read_text_table(path, SEPARATORS[suffix]) if suffix in SEPARATORS else read_parquet_table(path)
-    return _table(path, raw, label_columns)
+    return read_text_table(path, SEPARATORS[suffix]) if suffix in SEPARATORS else read_parquet_table(path)
+
+
+def is_labelled_table(path: Path) -> bool:
+    """Say by its name whether a file is a table."""
+    name = path.name.lower()
+    return any(name.endswith(_endings(suffix)) for suffix in _SUFFIXES)
+
+
+def table_columns(path: Path, raw: RawTable, columns: dict[str, list[Cell]]) -> dict[str, Column]:
+    """Return columns of cells as numbers or text; the cells are given away one by one.
+
+    Raises:
+        InputError: A whole number does not fit into 64 bits.
+    """
+    return {name: _column(path, raw, name, columns.pop(name)) for name in list(columns)}
 
 
 def write_labelled_table(path: Path, table: LabelledTable) -> None:
     """Write a table in the format of its suffix, all of it or nothing.
 
-    The columns are sequence; contig, start, end and strand; then the others. A text file does not tell
-    text that looks like a number from a number; Parquet does.
+    The columns are sequence; contig, start, end and strand, or chrom, pos, ref and alt; then the others. A
+    text file does not tell text that looks like a number from a number; Parquet does.
 
     Raises:
         InputError: The suffix is unknown, or a text file cannot hold a value.
@@ -124,9 +119,20 @@ def write_labelled_table(path: Path, table: LabelledTable) -> None:
 def _suffix(path: Path) -> str:
     name = path.name.lower()
     for suffix in _SUFFIXES:
-        if name.endswith((suffix, f"{suffix}.gz") if suffix in SEPARATORS else suffix):
+        if name.endswith(_endings(suffix)):
             return suffix
     raise InputError(f"table {path} must end in {', '.join(_SUFFIXES)}, or in .csv.gz or .tsv.gz")
+
+
+def _endings(suffix: str) -> tuple[str, ...]:
+    return (suffix, f"{suffix}.gz") if suffix in SEPARATORS else (suffix,)
+
+
+def usual_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, those of places as we write them where a row is no sequence."""
+    usual = [_OTHER_NAMES.get(name.lower().removeprefix("#"), name) for name in names]
+    is_place = all(usual.count(part) == 1 for part in PLACE)
+    return tuple(usual if is_place and SEQUENCE not in names else names)
 
 
 def _file_columns(table: LabelledTable) -> dict[str, Column]:
@@ -138,6 +144,12 @@ def _file_columns(table: LabelledTable) -> dict[str, Column]:
         columns[START] = np.array([interval.start for interval in table.intervals], dtype=np.int64)
         columns[END] = np.array([interval.end for interval in table.intervals], dtype=np.int64)
         columns[STRAND] = tuple(interval.strand.value for interval in table.intervals)
+    if table.variants is not None:
+        columns |= {"chrom": tuple(variant.contig for variant in table.variants)}
+        columns["pos"] = np.array([variant.position + 1 for variant in table.variants], dtype=np.int64)
+        columns |= {
+            each: tuple(getattr(variant, each) for variant in table.variants) for each in ("ref", "alt")
+        }
     return columns | dict(table.columns)
 
 
@@ -149,7 +161,8 @@ class _Pieces(NamedTuple):
 
 
 def _table(path: Path, raw: RawTable, label_columns: Sequence[str]) -> LabelledTable:
-    pieces = _pieces(path, raw.names, label_columns)
+    pieces = _pieces(path, raw.names)
+    labels = _labels(path, raw.names, label_columns)
     sequences: list[str] = []
     intervals: list[Interval] = []
     others: dict[str, list[Cell]] = {name: [] for name in raw.names if name not in RESERVED}
@@ -160,7 +173,7 @@ def _table(path: Path, raw: RawTable, label_columns: Sequence[str]) -> LabelledT
             cells[name] = _shared(cells.get(name), shared)
         try:
             _take(cells, pieces, sequences, intervals)
-            for name in label_columns:
+            for name in labels:
                 require_label(name, cells[name])
         except InputError as error:
             raise InputError(f"{path}, {raw.place} {number}, {error}") from None
@@ -171,7 +184,7 @@ def _table(path: Path, raw: RawTable, label_columns: Sequence[str]) -> LabelledT
     return LabelledTable(
         sequences=tuple(sequences) if pieces.have_bases else None,
         intervals=tuple(intervals) if pieces.have_places else None,
-        columns={name: _column(path, raw, name, others.pop(name)) for name in list(others)},
+        columns=table_columns(path, raw, others),
     )
 
 
@@ -187,11 +200,18 @@ def _take(
         require_same_length(sequences[-1], intervals[-1])
 
 
-def _pieces(path: Path, names: Sequence[str], label_columns: Sequence[str]) -> _Pieces:
+def _labels(path: Path, names: Sequence[str], label_columns: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return expand_columns(label_columns, names)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _pieces(path: Path, names: Sequence[str]) -> _Pieces:
     """Find what the pieces of DNA are, and refuse a table without a column that is needed."""
     pieces = _Pieces(SEQUENCE in names, any(name in names for name in (*PLACE, STRAND)))
     needed = PLACE if pieces.have_places else () if pieces.have_bases else (SEQUENCE,)
-    for name in (*needed, *label_columns):
+    for name in needed:
         if name not in names:
             instead = " (nor contig, start and end)" if name == SEQUENCE else ""
             raise InputError(f"{path}: there is no column {name!r}{instead}{nearest(name, names)}")

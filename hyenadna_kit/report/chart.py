@@ -79,6 +79,17 @@ class Band(NamedTuple):
     """Classes of the page."""
 
 
+class Cloud(NamedTuple):
+    """Points that nothing connects."""
+
+    xs: Sequence[float]
+    """In any order."""
+    ys: Sequence[float]
+    """As many."""
+    style: str
+    """Classes of the page."""
+
+
 class Level(NamedTuple):
     """A dashed line over the whole width, with its name."""
 
@@ -106,10 +117,17 @@ class Chart:
         self._bottom = height - _BOTTOM - (_NOTE_HEIGHT if x.note is not None else 0)
 
     def draw(
-        self, curves: Sequence[Curve], *, bands: Sequence[Band] = (), levels: Sequence[Level] = ()
+        self,
+        curves: Sequence[Curve],
+        *,
+        bands: Sequence[Band] = (),
+        levels: Sequence[Level] = (),
+        clouds: Sequence[Cloud] = (),
     ) -> str:
-        """Return the picture: levels behind bands, and bands behind curves."""
+        """Return the picture: levels behind bands, bands behind clouds, and clouds behind curves."""
         inside = [*self._levels(levels), *(polygon(self._outline(band), band.style) for band in bands)]
+        for cloud in clouds:
+            inside += [dot(x, y, cloud.style) for x, y in self._points(cloud.xs, cloud.ys)]
         for curve in curves:
             points = list(self._points(curve.xs, curve.ys))
             inside.append(polyline(points, curve.style))

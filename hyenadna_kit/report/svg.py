@@ -33,6 +33,14 @@ def bar(x: float, y: float, width: float, height: float) -> str:
     return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" class="bar"/>'
 
 
+def rectangle(x: float, y: float, width: float, height: float, *, opacity: float) -> str:
+    """Return a framed rectangle, filled as darkly as ``opacity`` says, from 0 to 1."""
+    return (
+        f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" class="bar rule" '
+        f'fill-opacity="{opacity:.3f}"/>'
+    )
+
+
 def dot(x: float, y: float, style: str) -> str:
     """Return a small filled circle."""
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" class="{style}"/>'

@@ -10,14 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hyenadna_kit.genome.alphabet import reverse_complement
-from hyenadna_kit.genome.interval import Interval, Strand
+from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.genome.variant import Variant, normalize
-from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.scoring.placement import Placement
-from hyenadna_kit.tokenizers.nucleotide import LAST_BASE, NucleotideTokenizer
-
-_TOKENIZER = NucleotideTokenizer()
+from hyenadna_kit.tokenizers.nucleotide import LAST_BASE
+from hyenadna_kit.windows.alleles import OrientedContig, changed_window
 
 
 class WindowKey(NamedTuple):
@@ -55,40 +52,6 @@ class AlleleWindows(NamedTuple):
         return float((self.ref > LAST_BASE).mean())
 
 
-class OrientedContig:
-    """A contig as it reads along one strand, counted from 0 at the start of that strand."""
-
-    def __init__(self, genome: Genome, contig: str, strand: Strand) -> None:
-        self.genome = genome
-        self.contig = contig
-        self.strand = strand
-        self.length = genome.contigs[contig]
-
-    def tokens(self, start: int, end: int) -> NDArray[np.uint8]:
-        """Return the tokens of ``[start, end)`` along the strand, N beyond the ends."""
-        return self.genome.tokens(self._forward(start, end))
-
-    def fetch(self, start: int, end: int) -> str:
-        """Return the bases of ``[start, end)`` along the strand, N beyond the ends."""
-        return self.genome.fetch(self._forward(start, end))
-
-    def orient(self, variant: Variant) -> Variant:
-        """Return ``variant``, given on the forward strand, as it reads along this one."""
-        if self.strand is Strand.FORWARD:
-            return variant
-        return Variant(
-            self.contig,
-            self.length - variant.end,
-            reverse_complement(variant.ref),
-            reverse_complement(variant.alt),
-        )
-
-    def _forward(self, start: int, end: int) -> Interval:
-        if self.strand is Strand.FORWARD:
-            return Interval(self.contig, start, end)
-        return Interval(self.contig, self.length - end, self.length - start, Strand.REVERSE)
-
-
 def allele_windows(contig: OrientedContig, variant: Variant, placement: Placement) -> AlleleWindows | None:
     """Return the REF and the ALT window of ``variant`` along the strand of ``contig``.
 
@@ -106,10 +69,7 @@ def allele_windows(contig: OrientedContig, variant: Variant, placement: Placemen
         return None
     start = placement.window_start(variant.position, contig.strand)
     first = variant.position - start
-    stretch = contig.tokens(start, start + window + len(variant.ref))
-    ref = stretch[:window]
-    inserted = _TOKENIZER.encode(variant.alt)
-    alt = np.concatenate([ref[:first], inserted, stretch[first + len(variant.ref) :]])[:window]
+    ref, alt = changed_window(contig, variant, start, window)
     horizon = slice(first, first + placement.horizon)
     equal_length = len(variant.ref) == len(variant.alt) <= placement.horizon
     return AlleleWindows(

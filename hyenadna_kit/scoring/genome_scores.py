@@ -20,9 +20,9 @@ from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.heads.language_model import LanguageModelHead
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.model import HyenaDNA
-from hyenadna_kit.scoring.alleles import OrientedContig
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.tokenizers.nucleotide import FIRST_BASE, LAST_BASE
+from hyenadna_kit.windows.alleles import OrientedContig
 
 
 class _Tile(NamedTuple):

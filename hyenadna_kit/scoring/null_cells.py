@@ -12,7 +12,7 @@ from hyenadna_kit.genome.alphabet import BASES, is_unambiguous, reverse_compleme
 from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.genome.variant import Variant, normalize
 from hyenadna_kit.io.genome import Genome
-from hyenadna_kit.scoring.alleles import OrientedContig
+from hyenadna_kit.windows.alleles import OrientedContig
 
 _PYRIMIDINES = "CT"
 

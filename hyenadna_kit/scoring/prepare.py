@@ -19,9 +19,10 @@ from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.io.haplotype_genome import HaplotypeGenome
-from hyenadna_kit.scoring.alleles import AlleleWindows, OrientedContig, allele_windows
+from hyenadna_kit.scoring.alleles import AlleleWindows, allele_windows
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.status import Allele, MismatchPolicy, Site, Status, examine
+from hyenadna_kit.windows.alleles import OrientedContig
 
 _SITES_PER_TASK = 64
 _TASKS_PER_WORKER = 4

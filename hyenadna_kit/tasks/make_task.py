@@ -16,9 +16,8 @@ from hyenadna_kit.genome.annotation import Annotation
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.tasks.examples import Example, Found
 from hyenadna_kit.tasks.registry import TASKS
-from hyenadna_kit.tasks.sides import Sides, assign_sides
+from hyenadna_kit.tasks.sides import Sides, assign_sides, side_fractions
 from hyenadna_kit.tasks.source import TaskSource
-from hyenadna_kit.windows.splits import TEST, TRAIN, VALIDATION
 
 _SITE_LENGTH = 2
 
@@ -56,21 +55,12 @@ class TaskRequest:
             value = getattr(self, name)
             if value is not None and value < lowest:
                 raise InputError(f"{name} must be at least {lowest}, got {value}")
-        held_out = (self.validation_fraction, self.test_fraction)
-        if min(held_out) < 0 or sum(held_out) >= 1:
-            raise InputError(
-                f"validation_fraction {held_out[0]:g} and test_fraction {held_out[1]:g} must be at least 0 "
-                "and leave a part to train on"
-            )
+        side_fractions(self.validation_fraction, self.test_fraction)
 
     @property
     def fractions(self) -> dict[str, float]:
         """Part of the examples on each side that there is."""
-        held_out = {VALIDATION: self.validation_fraction, TEST: self.test_fraction}
-        return {
-            TRAIN: 1 - sum(held_out.values()),
-            **{side: part for side, part in held_out.items() if part},
-        }
+        return side_fractions(self.validation_fraction, self.test_fraction)
 
 
 class MadeTask(NamedTuple):

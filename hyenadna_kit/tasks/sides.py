@@ -13,7 +13,14 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.tasks.examples import Example
 from hyenadna_kit.windows.similarity import SimilarityHistogram, SimilarityIndex, merge_groups
-from hyenadna_kit.windows.splits import TEST, GenomeWindows, overlapping_pairs, require_sides
+from hyenadna_kit.windows.splits import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    GenomeWindows,
+    overlapping_pairs,
+    require_sides,
+)
 
 
 class Sides(NamedTuple):
@@ -23,6 +30,21 @@ class Sides(NamedTuple):
     """Name of the side, one an example."""
     similarity: SimilarityHistogram | None
     """Test windows against training windows; None where there is no test side."""
+
+
+def side_fractions(validation_fraction: float, test_fraction: float) -> dict[str, float]:
+    """Return the part of each side that there is.
+
+    Raises:
+        InputError: A part is negative, or nothing is left to train on.
+    """
+    held_out = {VALIDATION: validation_fraction, TEST: test_fraction}
+    if min(held_out.values()) < 0 or sum(held_out.values()) >= 1:
+        raise InputError(
+            f"validation_fraction {validation_fraction:g} and test_fraction {test_fraction:g} must be at "
+            "least 0 and leave a part to train on"
+        )
+    return {TRAIN: 1 - sum(held_out.values()), **{side: part for side, part in held_out.items() if part}}
 
 
 def assign_sides(

@@ -14,7 +14,8 @@ import numpy as np
 
 from hyenadna_kit.files import atomic_folder
 from hyenadna_kit.io.genome import Genome
-from hyenadna_kit.io.tables import LABEL, LabelledTable, write_labelled_table
+from hyenadna_kit.io.label_columns import LABEL
+from hyenadna_kit.io.tables import LabelledTable, write_labelled_table
 from hyenadna_kit.tasks.examples import Example, LeftOut
 from hyenadna_kit.tasks.make_task import MadeTask
 from hyenadna_kit.tokenizers.nucleotide import C, G

@@ -5,7 +5,7 @@ RUN/config.resolved.yaml, run.json    what all of them were started with
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from hyenadna_kit.training.finetune_data import (
     read_finetune_data,
 )
 from hyenadna_kit.training.finetune_module import FinetuneModule, Score, measures_of
+from hyenadna_kit.training.low_rank import adapt
 from hyenadna_kit.training.optim import OptimizerConfig
 from hyenadna_kit.training.predictions import predict_examples
 from hyenadna_kit.training.processes import Processes
@@ -38,7 +39,12 @@ from hyenadna_kit.training.run_folder import RunFolder, telling_how_to_go_on
 from hyenadna_kit.training.trainer import build_trainer, fit
 
 _RECORD_KEYS = ("train_fingerprint", "validation_fingerprint", "start_fingerprint")
-_FREE_OPTIONS = frozenset({"model", "train", "validation", "test", "genome", "out", "num_workers"})
+_FREE_OPTIONS = frozenset(
+    {
+        *("model", "train", "validation", "test", "data", "genome", "labels", "track", "out"),
+        *("num_workers", "baselines", "control"),
+    }
+)
 _BEST = "checkpoints/best"
 
 
@@ -65,9 +71,12 @@ class FinetuneTask:
     @property
     def model(self) -> HyenaDNAConfig:
         """The model that is trained."""
-        start = self.start.config
+        start, config = self.start.config, self.config
+        backbone = start.backbone
+        dropout = backbone.embed_dropout if config.embed_dropout is None else config.embed_dropout
+        resid_dropout = backbone.resid_dropout if config.resid_dropout is None else config.resid_dropout
         return HyenaDNAConfig(
-            backbone=start.backbone,
+            backbone=replace(backbone, embed_dropout=dropout, resid_dropout=resid_dropout),
             head=self.data.head,
             tokenizer=start.tokenizer,
             both_strands=start.both_strands,
@@ -124,7 +133,7 @@ def _check_memory(task: FinetuneTask) -> None:
     """Say what a step of the longest examples takes."""
     device = pick_device("auto")
     tables = task.data.examples.values()
-    rows = min(task.config.batch_size, max(map(len, tables)))
+    rows = min(task.config.batch_size, max(map(len, tables))) * task.data.examples[TRAIN].num_sequences
     size = task.model.pass_size(rows, max(max(examples.pieces.lengths) for examples in tables))
     needed = check_training(task.model, size, device, task.config.precision, recompute=False)
     announce(f"a step takes {in_words(needed.tensors)} on {device}")
@@ -155,9 +164,7 @@ def _train(task: FinetuneTask, selection: Selection, folder: RunFolder, seed: in
     config = task.config
     announce(f"seed {seed}")
     seed_everything(seed, verbose=False)
-    model = task.model.build()
-    if not config.fresh_weights:
-        model.backbone.load_state_dict(task.start.backbone.state_dict())
+    model = _model_to_train(task)
     data = LabelledData(task.data, config, seed=seed)
     steps = data.sampler.steps_per_epoch
     options = _TrainerOptions(
@@ -188,6 +195,17 @@ def _train(task: FinetuneTask, selection: Selection, folder: RunFolder, seed: in
             "take another learning rate and --out, or a larger validation table"
         )
     HyenaDNA.from_pretrained(best).save_pretrained(folder.path)
+
+
+def _model_to_train(task: FinetuneTask) -> HyenaDNA:
+    """Return the model before its first step; what is new in it is drawn."""
+    config = task.config
+    model = task.model.build()
+    if not config.fresh_weights:
+        model.backbone.load_state_dict(task.start.backbone.state_dict())
+    if config.lora_rank:
+        adapt(model, rank=config.lora_rank, scale=config.lora_scale)
+    return model
 
 
 def _predict(task: FinetuneTask, folder: Path) -> dict[str, NDArray[np.float32]]:

@@ -6,9 +6,22 @@ from typing import Literal
 from hyenadna_kit.config import check_least, check_shares
 from hyenadna_kit.heads.objectives import Objective
 from hyenadna_kit.heads.pooling import Pooling
+from hyenadna_kit.heads.variant_effect import Combination
 from hyenadna_kit.training.optim import OptimizerConfig
 
-_LEAST = {"epochs": 1, "batch_size": 1, "patience": 1, "log_every": 1, "num_workers": 0}
+BaselineName = Literal["kmer", "position", "cnn"]
+"""What a fine-tuned model is compared with."""
+
+_LEAST = {
+    "epochs": 1,
+    "batch_size": 1,
+    "bin_size": 1,
+    "validation_seed": 0,
+    "patience": 1,
+    "log_every": 1,
+    "num_workers": 0,
+    "lora_rank": 0,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,25 +33,53 @@ class FinetuneConfig:
 
     model: str
     """Model folder to begin with, or the name of a model that comes with the package."""
-    train: str
-    """Labelled table: sequences, or places on --genome, with their labels."""
-    validation: str
-    """Table on which the best epoch is chosen."""
+    train: str | None = None
+    """What is learnt: a table, FASTA, BED, VCF or BCF of sequences, places on --genome or variants of it,
+    with their labels."""
+    validation: str | None = None
+    """The same for the choice of the best epoch. Where there is none, --validation_share of the training."""
     test: str | None = None
-    """Table that is measured in the end, and nothing is chosen on."""
+    """The same for what is measured in the end, and nothing is chosen on."""
+    data: str | None = None
+    """Folder of a task, in place of --train, --validation and --test: train, dev and test files, folders of
+    classes (train/CLASS/*.txt), or what make-task writes."""
+    validation_share: float = 0.1
+    """Share of the training examples that is set aside where there is no validation file; equal sequences
+    stay together."""
+    validation_seed: int = 0
+    """Of the draw of that share."""
     genome: str | None = None
-    """Genome store or FASTA, where the tables hold places."""
+    """Genome store or FASTA, where the files hold places or variants."""
+    labels: str | None = None
+    """Table of the labels of all files: a row a record, by the column name (or else its first), of variants
+    also by chrom, pos, ref and alt. Of --labels_of base also FASTA with a character a base."""
+    track: tuple[str, ...] = ()
+    """bigWig or BAM files: what is predicted is their values along each sequence, the coverage of a BAM. The
+    task is regression."""
+    bin_size: int = 1
+    """Of tracks, bases that are predicted as their mean."""
+    labels_of: Literal["sequence", "base"] = "sequence"
+    """base: the label is a text with one character for the class of each base, as 00111200."""
+    window: int | None = None
+    """Of variants, bases around each that are read; null takes the model's context length."""
+    combine: Combination = "difference"
+    """Of variants, what is read: the difference of ALT and REF, or both (concatenation)."""
     out: str
     """Run folder. A run that was stopped continues from it, exactly."""
     task: Objective = "binary"
     """What is predicted: binary or multiclass (one class a row), multilabel (columns of 0 and 1) or
     regression (columns of numbers)."""
     label_columns: tuple[str, ...] = ("label",)
-    """Columns that are predicted; of binary and multiclass one."""
+    """Columns (or INFO keys, or keys of a FASTA header) that are predicted; of binary and multiclass one.
+    Patterns (y_*) and runs of columns (first..last) stand for many."""
     pooling: Pooling = "mean"
     """How one vector is made of all positions: mean, max, last, first, centre or attention."""
     dropout: float = 0.1
     """Dropout before the last layer."""
+    embed_dropout: float | None = None
+    """Dropout of the embeddings; null takes the pretrained model's."""
+    resid_dropout: float | None = None
+    """Dropout of what each mixer and each MLP adds; null takes the pretrained model's."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: every class counts alike in the loss, however rare."""
     length: int | None = None
@@ -47,6 +88,11 @@ class FinetuneConfig:
     """Begin with weights drawn anew, to see what pretraining is worth."""
     trained_layers: int | None = None
     """Train the last so many layers and the head: 0 the head alone. Null trains everything."""
+    lora_rank: int = 0
+    """Low-rank adaptation: the backbone stays as it is, and products of matrices of this rank are added to
+    its weights. 0: none."""
+    lora_scale: float = 2.0
+    """Factor of these products."""
     layer_decay: float = 1.0
     """Learning rate of each layer as a share of that of the layer above."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -69,20 +115,62 @@ class FinetuneConfig:
     """Processes that read examples beside the training process."""
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
+    baselines: tuple[BaselineName, ...] = ("kmer", "position", "cnn")
+    """What is fitted beside the model, on the same tables: kmer and position (linear models) and cnn (a small
+    convolutional network). An empty list leaves all out."""
+    duplicates: Literal["keep", "drop"] = "keep"
+    """drop removes from training and validation the rows whose sequence, or one that resembles it, is in the
+    test table. They are counted in any case."""
+    control: Literal["none", "shuffled"] = "none"
+    """shuffled trains the first seed once more on labels that have changed their rows, which nothing can be
+    learnt from: what is above chance then is a mistake."""
 
     def __post_init__(self) -> None:
-        for name in ("model", "train", "validation", "out"):
+        for name in ("model", "out"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name a file or a folder, got {getattr(self, name)!r}")
+        self._check_inputs()
         check_least(self, _LEAST)
         check_shares(self, "dropout", "reverse_fraction")
+        self._check_dropout_and_rank()
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay must be above 0 and at most 1, got {self.layer_decay}")
         if self.trained_layers is not None and self.trained_layers < 0:
             raise ValueError(f"trained_layers must be at least 0, got {self.trained_layers}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds must name at least one, each once, none below 0, got {self.seeds}")
+        if len(set(self.baselines)) < len(self.baselines):
+            raise ValueError(f"baselines must name each once, got {', '.join(self.baselines)}")
         self._check_columns()
+
+    def _check_inputs(self) -> None:
+        files = [name for name in ("train", "validation", "test") if getattr(self, name) is not None]
+        if (self.data is None) == (self.train is None) or (self.data is not None and files):
+            given = ", ".join(f"--{name}" for name in (*files, *(["data"] if self.data else [])))
+            raise ValueError(
+                f"name the files by --train (and more), or a folder by --data; got {given or 'none'}"
+            )
+        if not 0 < self.validation_share < 1:
+            raise ValueError(f"validation_share must lie between 0 and 1, got {self.validation_share}")
+        if self.track and (self.task != "regression" or self.labels or self.labels_of == "base"):
+            raise ValueError(
+                "track is what is predicted: take --task regression, and no --labels or --labels_of"
+            )
+        if self.bin_size > 1 and not self.track:
+            raise ValueError(f"bin_size is of tracks, got {self.bin_size} and no --track; leave it out")
+        if self.labels_of == "base" and self.task not in ("binary", "multiclass"):
+            raise ValueError(f"labels_of base is of binary and multiclass, the task is {self.task}")
+
+    def _check_dropout_and_rank(self) -> None:
+        check_shares(
+            self, *(name for name in ("embed_dropout", "resid_dropout") if getattr(self, name) is not None)
+        )
+        if self.lora_rank and (self.fresh_weights or self.trained_layers is not None):
+            raise ValueError(
+                "lora_rank adapts pretrained layers that are frozen; leave fresh_weights and trained_layers out"
+            )
+        if self.lora_scale <= 0:
+            raise ValueError(f"lora_scale must be above 0, got {self.lora_scale}")
 
     def _check_columns(self) -> None:
         columns = self.label_columns
@@ -92,6 +180,11 @@ class FinetuneConfig:
             raise ValueError(f"a {self.task} task has one label column, got {', '.join(columns)}")
         if self.class_weights == "balanced" and self.task == "regression":
             raise ValueError("class_weights balanced is for classes, the task is regression; leave it out")
+
+    @property
+    def predicts_positions(self) -> bool:
+        """Whether labels are of positions or bins rather than of whole sequences."""
+        return bool(self.track) or self.labels_of == "base"
 
     @property
     def reads_both_strands(self) -> bool:

@@ -1,45 +1,44 @@
-"""What a fine-tuning reads: tables with labels, checked before anything is trained.
+"""What a fine-tuning reads: files with labels, checked before anything is trained.
 
-In: the options and the model. Out: the examples of each table, and the head that predicts their labels.
+In: the options and the model. Out: the examples of each side, and the head that predicts their labels.
 """
 
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from hyenadna_kit.batch import LabelledBatch
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.files import fingerprint
+from hyenadna_kit.heads.nucleotide import NucleotideHeadConfig
 from hyenadna_kit.heads.objectives import LabelledHeadConfig
 from hyenadna_kit.heads.sequence import SequenceHeadConfig
-from hyenadna_kit.io.genome import Genome, open_genome
-from hyenadna_kit.io.regions import check_inside
-from hyenadna_kit.io.tables import LabelledTable, read_labelled_table
+from hyenadna_kit.heads.variant_effect import VariantEffectHeadConfig
+from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
 from hyenadna_kit.training.datamodule import ignore_sigterm
 from hyenadna_kit.training.finetune_config import FinetuneConfig
-from hyenadna_kit.training.labels import learn_labels
+from hyenadna_kit.training.finetune_labels import read_labels
+from hyenadna_kit.training.finetune_pieces import PieceReader
+from hyenadna_kit.training.finetune_tables import SideTable, fingerprints, read_sides
+from hyenadna_kit.training.validation_share import validation_rows
 from hyenadna_kit.windows.epochs import EpochSampler
-from hyenadna_kit.windows.examples import (
-    ExampleDataset,
-    Examples,
-    IntervalPieces,
-    Pieces,
-    SequencePieces,
-    batches_in_order,
-    collate_examples,
-)
+from hyenadna_kit.windows.examples import ExampleDataset, Examples, batches_in_order, collate_examples
+from hyenadna_kit.windows.selected_examples import select_examples
+from hyenadna_kit.windows.splits import SIDES, TRAIN, VALIDATION
 
-TRAIN, VALIDATION, TEST = SIDES = ("train", "validation", "test")
+__all__ = ["TRAIN", "VALIDATION", "FinetuneData", "LabelledData", "in_order", "read_finetune_data"]
+
+VARIANTS = "variants"
 
 
 @dataclass(frozen=True)
 class FinetuneData:
-    """The tables of one task."""
+    """The sides of one task."""
 
     examples: dict[str, Examples]
     """Those of ``train``, ``validation`` and, where there is one, ``test``."""
@@ -50,7 +49,7 @@ class FinetuneData:
 
 
 def read_finetune_data(config: FinetuneConfig, tokenizer: NucleotideTokenizer, length: int) -> FinetuneData:
-    """Read the tables of the options.
+    """Read the files of the options.
 
     Args:
         config: The options.
@@ -58,64 +57,76 @@ def read_finetune_data(config: FinetuneConfig, tokenizer: NucleotideTokenizer, l
         length: Most tokens that the model reads.
 
     Raises:
-        InputError: A table or its labels are no use: the table, and where there is one the row and the value,
+        InputError: A file or its labels are no use: the file, and where there is one the row and the value,
             are named.
         ContigNotFoundError: A place lies on no contig of the genome.
     """
-    paths = {side: getattr(config, side) for side in SIDES if getattr(config, side) is not None}
-    genome = None if config.genome is None else open_genome(config.genome)
-    tables = {side: read_labelled_table(Path(path), config.label_columns) for side, path in paths.items()}
-    labelling = learn_labels(config, tables[TRAIN])
-    examples = {
-        side: Examples(
-            _pieces(table, paths[side], genome, tokenizer, length), labelling.encode(table, paths[side])
+    sides = read_sides(config)
+    record = fingerprints(config)
+    kind = _kind(sides)
+    if config.window is not None and (kind != VARIANTS or config.window > length):
+        raise InputError(f"window is of variants, {length:,} bases at most, got {config.window} for {kind}")
+    reader = PieceReader(config, tokenizer, length)
+    pieces = {side: reader.pieces(each) for side, each in sides.items()}
+    labelling, rows = read_labels(config, reader.genome, sides, pieces)
+    examples = {side: Examples(pieces[side], *rows[side]) for side in sides}
+    if VALIDATION not in examples:
+        examples |= _divided(
+            examples[TRAIN], validation_rows(sides[TRAIN].table, config, sides[TRAIN].source)
         )
-        for side, table in tables.items()
-    }
+    examples = {side: examples[side] for side in SIDES if side in examples}
     for side, each in examples.items():
-        labelling.check_measurable(each.labels, paths[side])
+        labelling.check_measurable(each.labels, sides.get(side, sides[TRAIN]).source)
     of_labels = labelling.head_options(examples[TRAIN].labels, balanced=config.class_weights == "balanced")
-    head = SequenceHeadConfig(
-        objective=config.task, pooling=config.pooling, dropout=config.dropout, **of_labels
-    )
-    record = _fingerprints(paths)
-    record |= {"genome_fingerprint": None if genome is None else genome.fingerprint}
-    return FinetuneData(examples, head, record)
+    record |= _fingerprints_of(reader.genomes.values(), examples, config)
+    return FinetuneData(examples, _head(config, kind, of_labels), record)
 
 
-def _fingerprints(paths: dict[str, str]) -> dict[str, Any]:
-    """Return those of the tables, which must be different ones."""
-    found = {side: fingerprint(Path(path)) for side, path in paths.items()}
-    for side, other in combinations(found, 2):
-        if found[side] == found[other]:
-            raise InputError(
-                f"{paths[side]} is given as {side} table and {paths[other]}, with the same content, as "
-                f"{other} table; divide the rows, or what is measured flatters"
-            )
-    return {f"{side}_fingerprint": each for side, each in found.items()}
+def _fingerprints_of(
+    genomes: Iterable[Genome], examples: Mapping[str, Examples], config: FinetuneConfig
+) -> dict[str, Any]:
+    """Return those of the genomes, and of the values of tracks, of which the regions are a small part."""
+    found = sorted(genome.fingerprint for genome in genomes)
+    of_tracks = hashlib.sha256(b"".join(each.labels.tobytes() for each in examples.values()))
+    return {
+        "genome_fingerprint": found[0] if len(found) == 1 else found or None,
+        "track_fingerprint": of_tracks.hexdigest() if config.track else None,
+    }
 
 
-def _pieces(
-    table: LabelledTable, path: str, genome: Genome | None, tokenizer: NucleotideTokenizer, length: int
-) -> Pieces:
-    pieces: Pieces
-    if table.sequences is not None:
-        pieces = SequencePieces(table.sequences, tokenizer)
-    elif genome is None:
-        raise InputError(f"{path} holds places and no sequences; name their genome by --genome")
-    else:
-        intervals = [
-            check_inside(interval, genome, f"{path}, row {row}")
-            for row, interval in enumerate(table.intervals or (), start=1)
-        ]
-        pieces = IntervalPieces(intervals, genome)
-    for row, found in enumerate(pieces.lengths, start=1):
-        if found > length:
-            raise InputError(
-                f"{path}, row {row}: {found:,} bases, and the model reads {length:,}; cut the sequence, or "
-                f"let the model read more by --length {found}"
-            )
-    return pieces
+def _kind(sides: Mapping[str, SideTable]) -> str:
+    """Return what the rows of all sides are."""
+    kinds = {}
+    for side in sides.values():
+        has = {
+            "sequences": side.table.sequences,
+            "places": side.table.intervals,
+            VARIANTS: side.table.variants,
+        }
+        kinds[side.source] = next(name for name, rows in has.items() if rows is not None)
+    if VARIANTS in kinds.values() and len(set(kinds.values())) > 1:
+        held = ", ".join(f"{source} holds {kind}" for source, kind in kinds.items())
+        raise InputError(f"{held}; a model of variants reads variants alone")
+    return kinds[sides[TRAIN].source]
+
+
+def _divided(train: Examples, held_out: Sequence[int]) -> dict[str, Examples]:
+    """Return training examples as those of two sides."""
+    left = np.setdiff1d(np.arange(len(train)), held_out)
+    return {
+        TRAIN: select_examples(train, left),
+        VALIDATION: select_examples(train, np.array(held_out, dtype=np.int64)),
+    }
+
+
+def _head(config: FinetuneConfig, kind: str, of_labels: Mapping[str, Any]) -> LabelledHeadConfig:
+    """Return what predicts the labels: of variants, of positions or of sequences."""
+    options = {"objective": config.task, "dropout": config.dropout, **of_labels}
+    if config.predicts_positions:
+        return NucleotideHeadConfig(bin_size=config.bin_size, **options)
+    if kind == VARIANTS:
+        return VariantEffectHeadConfig(pooling=config.pooling, combine=config.combine, **options)
+    return SequenceHeadConfig(pooling=config.pooling, **options)
 
 
 class LabelledData(LightningDataModule):

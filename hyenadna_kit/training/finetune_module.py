@@ -14,7 +14,8 @@ from hyenadna_kit.batch import LabelledBatch
 from hyenadna_kit.heads.objectives import LabelledHead
 from hyenadna_kit.model import HyenaDNA
 from hyenadna_kit.training.finetune_config import FinetuneConfig
-from hyenadna_kit.training.predictions import in_table_order, predict_batch
+from hyenadna_kit.training.low_rank import merged
+from hyenadna_kit.training.predictions import in_table_order, predict_batch, rows_of_batch
 from hyenadna_kit.training.step_module import Measure, Measures, StepModule
 from hyenadna_kit.windows.examples import Examples
 
@@ -32,8 +33,7 @@ def measures_of(score_name: str) -> Measures:
 class FinetuneModule(StepModule):
     """Trains a model with a labelled head, and keeps its weights after the best validation.
 
-    The head's logits are of whole sequences. The best score, and how many validations ago it was, are part of
-    a checkpoint.
+    The best score, and how many validations ago it was, are part of a checkpoint.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class FinetuneModule(StepModule):
         """Collect the logits of one batch."""
         del batch_idx
         logits = predict_batch(self.model, batch, both_strands=self.config.reads_both_strands)
-        self._logits.append(logits.float().cpu())
+        self._logits.append(rows_of_batch(logits, batch, self.model).float().cpu())
 
     def on_validation_epoch_end(self) -> None:
         """Score all of them, keep the weights where they are the best, and end where patience has."""
@@ -96,7 +96,8 @@ class FinetuneModule(StepModule):
         self.validations_since += 1
         if score > self.best_score:
             self.best_score, self.validations_since = score, 0
-            self.model.save_pretrained(self.best)
+            model = merged(self.model) if self.config.lora_rank else self.model
+            model.save_pretrained(self.best)
         self.trainer.should_stop = self.is_over
 
     @property

@@ -111,24 +111,35 @@ class NumberLabels(Labelling):
         """Return the columns beside each other."""
         return _numbers(table, self.names, path)
 
+    def check_measurable(self, labels: NDArray[np.generic], path: str) -> None:
+        """Refuse columns of which every one is constant, or has no number."""
+        if not _ranges(np.asarray(labels, dtype=np.float64)).any():
+            raise InputError(f"{path}: every row has the same label; nothing can be measured on it")
+
     def head_options(self, train: NDArray[np.generic], *, balanced: bool) -> dict[str, Any]:
         """Return the names of the columns, and by what they are brought to mean 0 and deviation 1."""
         del balanced
         numbers = np.asarray(train, dtype=np.float64)
-        for name, column in zip(self.names, numbers.T, strict=True):
-            if np.ptp(column) == 0:
+        ranges = _ranges(numbers)
+        for name, column, spread in zip(self.names, numbers.T, ranges, strict=True):
+            if spread == 0:
                 raise InputError(
                     f"column {name!r} is {column[0]:g} in every row of the training table; leave it out"
                 )
         return {
             "labels": self.names,
-            "target_mean": tuple(map(float, numbers.mean(0))),
-            "target_std": tuple(map(float, numbers.std(0))),
+            "target_mean": tuple(map(float, np.nanmean(numbers, axis=0))),
+            "target_std": tuple(map(float, np.nanstd(numbers, axis=0))),
         }
 
 
-def learn_labels(config: FinetuneConfig, train: LabelledTable) -> Labelling:
+def learn_labels(config: FinetuneConfig, train: LabelledTable, source: str) -> Labelling:
     """Return how the labels of a task are read, from its training table.
+
+    Args:
+        config: The options, with the columns of the table for label_columns.
+        train: The training table.
+        source: Where it comes from, for errors.
 
     Raises:
         InputError: The training table has too few classes, numbers of classes that leave one out, or text
@@ -138,10 +149,19 @@ def learn_labels(config: FinetuneConfig, train: LabelledTable) -> Labelling:
         return NumberLabels(config.label_columns)
     if config.task == "multilabel":
         return YesOrNoLabels(config.label_columns)
-    classes = _classes(train.columns[config.label_columns[0]], config.train)
+    return learn_classes(config, train.columns[config.label_columns[0]], source)
+
+
+def learn_classes(config: FinetuneConfig, column: Column, source: str) -> ClassLabels:
+    """Return how classes are numbered, from all of them in training.
+
+    Raises:
+        InputError: There are too few or too many classes, or numbers of classes that leave one out.
+    """
+    classes = _classes(column, source)
     if config.task == "binary" and len(classes) > 2:
         raise InputError(
-            f"{config.train}: a binary task has two classes, got {_listed(classes)}; choose --task multiclass"
+            f"{source}: a binary task has two classes, got {_listed(classes)}; choose --task multiclass"
         )
     return ClassLabels(config.label_columns, classes)
 
@@ -176,6 +196,14 @@ def _numbers(table: LabelledTable, names: Sequence[str], path: str) -> NDArray[n
             found = f"holds text, such as {table.columns[name][0]!r}"
             raise InputError(f"{path}: column {name!r} {found}; numbers are predicted")
     return np.stack([np.asarray(table.columns[name], dtype=np.float64) for name in names], axis=1)
+
+
+def _ranges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far the numbers of each column reach, 0 where it has none; NaN is none."""
+    is_number = ~np.isnan(numbers)
+    highest = np.where(is_number, numbers, -np.inf).max(axis=0)
+    lowest = np.where(is_number, numbers, np.inf).min(axis=0)
+    return np.where(is_number.any(axis=0), highest - lowest, 0)
 
 
 def _first(wrong: NDArray[np.bool_]) -> tuple[int | None, int]:

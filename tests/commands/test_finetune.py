@@ -24,6 +24,7 @@ FLAGS = {
     "batch_size": "10",
     "precision": "fp32",
     "seeds": "0,1",
+    "baselines": "",
 }
 
 

@@ -36,6 +36,7 @@ NAMES = [
     "VariantScorer",
     "VariantWriter",
     "WindowDataset",
+    "embed",
     "errors",
     "open_genome",
     "ops",

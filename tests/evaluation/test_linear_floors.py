@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.evaluation.linear_features import kmer_counts
-from hyenadna_kit.evaluation.linear_floors import LabelledSequences, fit_floor, kmer_penalty
+from hyenadna_kit.evaluation.linear_features import kmer_counts, position_kmers
+from hyenadna_kit.evaluation.linear_floors import (
+    MAX_POSITIONS,
+    LabelledSequences,
+    fit_floor,
+    kmer_penalty,
+    most_features,
+)
 from hyenadna_kit.evaluation.linear_model import LabelledRows, fit_linear
 from hyenadna_kit.evaluation.metrics import evaluate_predictions
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
@@ -153,3 +159,44 @@ def read_task(folder):
 def test_floors_of_real_tasks_are_those_that_are_known(data, task, name, expected):
     # Fitted apart from this package, with choices of its own.
     assert mcc(name, *read_task(data / "benchmarks/GUE" / task)) == pytest.approx(expected, abs=0.01)
+
+
+def variants(num_rows, seed):
+    """Return pairs of sequences that differ in one base, and whether ALT makes a G or C of an A or T."""
+    rng = np.random.default_rng(seed)
+    references, alternatives, labels = [], [], []
+    for row in range(num_rows):
+        # How much G and C there is around differs far more than the one base that changes.
+        share = rng.uniform(0.1, 0.9)
+        bases = rng.choice(list("ACGT"), 40, p=[(1 - share) / 2, share / 2, share / 2, (1 - share) / 2])
+        label = row % 2
+        before, after = ("AT", "CG") if label else ("CG", "AT")
+        bases[20] = rng.choice(list(before))
+        references.append("".join(bases))
+        bases[20] = rng.choice(list(after))
+        alternatives.append("".join(bases))
+        labels.append(label)
+    encode = NucleotideTokenizer().encode
+    return LabelledSequences(
+        [encode(each) for each in alternatives], np.array(labels), [encode(each) for each in references]
+    )
+
+
+def test_of_variants_the_change_is_seen_and_not_what_lies_around():
+    train, test = variants(200, 0), variants(100, 1)
+    floor = fit_floor("kmer", "binary", train)
+    seen = floor.predict(test.sequences, test.references)
+    assert evaluate_predictions("binary", test.labels, seen)["mcc"] > 0.9
+    without = fit_floor("kmer", "binary", train._replace(references=None)).predict(test.sequences)
+    assert evaluate_predictions("binary", test.labels, without)["mcc"] < 0.5
+
+
+@pytest.mark.parametrize("name", ["kmer", "position"])
+@pytest.mark.parametrize("length", [3, 100, 3000])
+def test_sequences_have_no_more_features_than_are_announced(name, length):
+    sequence = NucleotideTokenizer().encode("".join(np.random.default_rng(0).choice(list("ACGT"), length)))
+    features = (
+        kmer_counts([sequence]) if name == "kmer" else position_kmers([sequence], num_positions=MAX_POSITIONS)
+    )
+    (announced,) = most_features(name, np.array([length]))
+    assert features.nnz <= announced <= 2 * features.nnz + 10

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from hyenadna_kit.evaluation.ranking import rank
+from hyenadna_kit.evaluation.ranking import rank, ranking_curves
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), max_size=40).map(
     # One row of each class at least; few different scores, so that many are equal.
@@ -59,3 +59,20 @@ def test_scores_that_are_all_equal_are_chance():
 @pytest.mark.parametrize("value", [True, False])
 def test_one_side_alone_has_no_ranking(value):
     assert all(map(math.isnan, rank(np.array([value] * 3), np.array([0.1, 0.2, 0.3]))))
+
+
+@pytest.mark.parametrize("decimals", [1, 6])
+def test_curves_are_those_of_scikit_learn(decimals):
+    generator = np.random.default_rng(decimals)
+    is_class = generator.random(200) < 0.3
+    scores = np.round(generator.normal(is_class, 1.0), decimals)
+    found = ranking_curves(is_class, scores)
+    false_alarms, recall, _ = oracle.roc_curve(is_class, scores, drop_intermediate=False)
+    assert found.false_alarms == pytest.approx(false_alarms[1:])
+    assert found.recall == pytest.approx(recall[1:])
+    precision, _, _ = oracle.precision_recall_curve(is_class, scores)
+    assert found.precision == pytest.approx(precision[:-1][::-1])
+
+
+def test_rows_of_one_side_have_no_curves():
+    assert ranking_curves(np.array([True, True]), np.array([0.1, 0.2])) is None

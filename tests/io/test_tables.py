@@ -374,7 +374,7 @@ def test_equal_tables_are_equal_files(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "needs sequences or intervals"),
+        ({}, "needs sequences, intervals or variants"),
         ({"sequences": ("A",), "columns": {"label": ("x", "y")}}, "one length, got 1 and 2"),
         ({"sequences": ("A",), "intervals": ()}, "one length, got 1 and 0"),
         ({"sequences": ("A",), "columns": {"start": ("x",)}}, "column 'start' is made of"),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.genome.variant import Variant
-from hyenadna_kit.scoring.alleles import OrientedContig, allele_windows
+from hyenadna_kit.scoring.alleles import allele_windows
 from hyenadna_kit.scoring.placement import Placement
+from hyenadna_kit.windows.alleles import OrientedContig
 from tests.oracles import mutated_contig as oracle
 
 NUM_VARIANTS = 20_000

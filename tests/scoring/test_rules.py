@@ -25,12 +25,13 @@ from hyenadna_kit.genome.interval import Strand
 from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.model import HyenaDNAConfig
-from hyenadna_kit.scoring.alleles import OrientedContig, allele_windows
+from hyenadna_kit.scoring.alleles import allele_windows
 from hyenadna_kit.scoring.placement import Placement
 from hyenadna_kit.scoring.score_records import ScoringRun
 from hyenadna_kit.scoring.score_vcf import score_vcf
 from hyenadna_kit.scoring.scorer import VariantScorer
 from hyenadna_kit.scoring.scores import SCORES
+from hyenadna_kit.windows.alleles import OrientedContig
 from tests.oracles import mutated_contig as oracle
 
 SMALL = FilterConfig(filter_order=8)

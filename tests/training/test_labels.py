@@ -16,7 +16,7 @@ def table(**columns):
 
 def learn(train, task="binary", columns=("label",)):
     files = {"model": "m", "train": "train.csv", "validation": "v.csv", "out": "o"}
-    return learn_labels(FinetuneConfig(task=task, label_columns=columns, **files), train)
+    return learn_labels(FinetuneConfig(task=task, label_columns=columns, **files), train, "train.csv")
 
 
 @pytest.mark.parametrize(

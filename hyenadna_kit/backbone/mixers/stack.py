@@ -64,6 +64,11 @@ class MixerStack(tuple[MixerConfig, ...]):
         return tuple(mixer.beyond_context for mixer in self)
 
     @property
+    def stretches(self) -> bool:
+        """Whether some filters beyond the trained length are as long as the input, padding included."""
+        return "interpolate" in self.filter_modes
+
+    @property
     def suffix_context(self) -> int:
         """Fewest positions that must lie before such an end."""
         return max(mixer.suffix_context for mixer in self)

@@ -1,0 +1,256 @@
+"""What a model makes of sequences, as vectors: of any layer, pooled or of every base.
+
+In: a model and sequences. Out: for each one row of numbers, or a row a base; or a file of them
+(:mod:`hyenadna_kit.io.embedding_file`). Row i of a sequence is that of its base i: nothing stands around the
+bases, and padding is left out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hyenadna_kit.backbone.layer_states import states_after
+from hyenadna_kit.batch import padded
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.files import fingerprint
+from hyenadna_kit.heads.pooling import Pooler
+from hyenadna_kit.io.embedding_file import EmbeddingKeys, Number
+from hyenadna_kit.io.embedding_writer import write_embeddings
+from hyenadna_kit.io.hdf5_guard import AttributeValue
+from hyenadna_kit.io.records import RecordFile
+from hyenadna_kit.model import HyenaDNA
+from hyenadna_kit.ops.precision import product_dtype
+from hyenadna_kit.strands import Strands
+from hyenadna_kit.tokenizers.nucleotide import PAD
+from hyenadna_kit.windows.grouping import neighbours, similar_lengths
+
+EmbeddingPooling = Literal["mean", "max", "last", "first", "centre", "none"]
+"""How one vector is made of all positions, see :class:`~hyenadna_kit.heads.pooling.Pooler`; none keeps
+them all."""
+
+_BATCHES_OF_A_GROUP = 32
+_GROUP_BASES = 1 << 22
+_GROUP_NUMBERS = 1 << 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedder:
+    """Embeds sequences with one model.
+
+    Embedder(model=model, layer=-1, pooling="mean").embed([model.tokenizer.encode("ACGT")])
+    """
+
+    model: HyenaDNA
+    """In eval mode; it runs where its parameters are."""
+    layer: int = -1
+    """Of the list [embeddings, after block 1, ..., after the last block, after the final norm], by Python's
+    counting: 0 is the embeddings, -1 what the heads read."""
+    pooling: EmbeddingPooling = "mean"
+    """How one vector is made of all positions; none keeps them all."""
+    batch_size: int = 16
+    """Sequences that the model reads at a time."""
+    _pooler: Pooler | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.pooling not in get_args(EmbeddingPooling):
+            known = ", ".join(get_args(EmbeddingPooling))
+            raise InputError(f"pooling must be one of {known}, got {self.pooling!r}")
+        most = self._num_states
+        if not -most <= self.layer < most:
+            raise InputError(
+                f"layer must be {-most} to {most - 1} for a model of {most - 2} blocks (0: embeddings; -1: "
+                f"after the final norm), got {self.layer}"
+            )
+        if self.batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
+        pooler = None if self.pooling == "none" else Pooler(self.width, self.pooling)
+        object.__setattr__(self, "_pooler", pooler)
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row."""
+        return self.model.config.backbone.d_model
+
+    def num_rows(self, length: int) -> int:
+        """Return the rows of a sequence of so many bases."""
+        return length if self.pooling == "none" else 1
+
+    def embed(
+        self, sequences: Sequence[UInt8[np.ndarray, " length"]]
+    ) -> list[Float[np.ndarray, "rows width"]]:
+        """Return the rows of every sequence, in float32, in the order of the sequences.
+
+        Args:
+            sequences: Token ids of each, none empty.
+        """
+        found: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(sequences)
+        lengths = [len(sequence) for sequence in sequences]
+        for batch in similar_lengths(lengths, self.batch_size, longest_padded=self._longest_padded):
+            rows = self._embed_batch([sequences[number] for number in batch])
+            for number, row in zip(batch, rows, strict=True):
+                found[number] = row[: lengths[number]] if self.pooling == "none" else row[None]
+        return found
+
+    @property
+    def _num_states(self) -> int:
+        return self.model.config.backbone.num_layers + 2
+
+    @property
+    def _longest_padded(self) -> int | None:
+        """Filters that stretch with their input would stretch over padding too."""
+        backbone = self.model.config.backbone
+        return backbone.filter_unit if backbone.mixers.stretches else None
+
+    @torch.inference_mode()
+    def _embed_batch(self, sequences: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        batch = padded([torch.from_numpy(np.array(sequence)) for sequence in sequences], padding=PAD)
+        device = next(self.model.parameters()).device
+        mask = None if batch.attention_mask is None else batch.attention_mask.to(device)
+        states = self._states(batch.input_ids.to(device), mask)
+        rows = states if self._pooler is None else self._pooler(states, mask)
+        return rows.float().cpu().numpy()
+
+    def _states(
+        self, input_ids: UInt8[Tensor, "batch length"], mask: Bool[Tensor, "batch length"] | None
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Return the states of a layer; of a model of both strands their mean."""
+        if not self.model.config.both_strands:
+            return self._read(input_ids, mask)
+        strands = Strands(input_ids, mask)
+        return strands.mean(*self._read(strands.ids, strands.mask).chunk(2))
+
+    def _read(self, input_ids: Tensor, mask: Tensor | None) -> Tensor:
+        backbone = self.model.backbone
+        num_blocks = self.layer % self._num_states
+        if num_blocks > backbone.config.num_layers:
+            states: Tensor = backbone(input_ids, mask)
+            return states
+        return states_after(backbone, num_blocks, input_ids, mask)
+
+
+def embed(
+    model: HyenaDNA,
+    sequences: Sequence[str],
+    *,
+    layer: int = -1,
+    pooling: EmbeddingPooling = "mean",
+    batch_size: int = 16,
+) -> list[Float[np.ndarray, "rows width"]]:
+    """Return the embeddings of sequences, in float32: of each one row, or a row a base.
+
+        np.concatenate(embed(model, ["ACGT", "GGATTA"]))                    2 rows, d_model
+        embed(model, ["ACGT", "GGATTA"], pooling="none")[1]                 6 rows, d_model
+
+    Args:
+        model: In eval mode; it runs where its parameters are.
+        sequences: Bases of each.
+        layer: 0 embeddings, k after block k, -1 after the final norm; see :class:`Embedder`.
+        pooling: How one vector is made of all positions; none keeps a row for each base.
+        batch_size: Sequences that the model reads at a time. It changes nothing but rounding.
+
+    Raises:
+        InputError: A sequence is empty, holds no bases or is longer than the model's context, or an option is
+            none of its kind.
+    """
+    for number, sequence in enumerate(sequences, start=1):
+        if not 0 < len(sequence) <= model.context_length:
+            raise InputError(
+                f"sequence {number} has {len(sequence):,} bases, and the model reads 1 to "
+                f"{model.context_length:,}; cut it, or take model.with_context_length"
+            )
+    embedder = Embedder(model=model, layer=layer, pooling=pooling, batch_size=batch_size)
+    return embedder.embed([model.tokenizer.encode(sequence) for sequence in sequences])
+
+
+def embed_records(
+    embedder: Embedder,
+    records: RecordFile,
+    out: Path,
+    *,
+    number: Number = "float32",
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> int:
+    """Write the embeddings of every record of a file, or go on where a run was stopped.
+
+    Args:
+        embedder: Model, layer and pooling.
+        records: What is embedded.
+        out: The file, see :mod:`hyenadna_kit.io.embedding_file`.
+        number: Format of the values.
+        on_progress: Called with the bases that are done, and with all of them.
+
+    Returns:
+        The number of records.
+
+    Raises:
+        InputError: A record is wrong or too long, the model gives no finite number, or ``out`` holds
+            something else.
+    """
+    lengths, keys = _survey(embedder, records)
+    done, total = 0, sum(lengths)
+    with write_embeddings(
+        out, keys, width=embedder.width, number=number, provenance=_provenance(embedder, records)
+    ) as writer:
+        done = sum(lengths[: writer.num_completed])
+        waiting = islice(records, writer.num_completed, None)
+        most_bases = _GROUP_NUMBERS // embedder.width if embedder.pooling == "none" else _GROUP_BASES
+        most_items = _BATCHES_OF_A_GROUP * embedder.batch_size
+        for group in neighbours(
+            waiting, lambda each: each.length, most_items=most_items, most_bases=most_bases
+        ):
+            rows = embedder.embed([record.read()[0] for record in group])
+            for record, row in zip(group, rows, strict=True):
+                _require_finite(record.source, row)
+            writer.append(rows)
+            done += sum(record.length for record in group)
+            if on_progress is not None:
+                on_progress(done, total)
+    return len(lengths)
+
+
+def _survey(embedder: Embedder, records: RecordFile) -> tuple[list[int], EmbeddingKeys]:
+    """Read what the records are, and how long."""
+    names, lengths, intervals = list[str](), list[int](), []
+    for record in records:
+        names.append(record.name)
+        lengths.append(record.length)
+        if records.has_places:
+            intervals.append(record.interval)
+    num_rows = [embedder.num_rows(length) for length in lengths]
+    places = [each for each in intervals if each is not None] if records.has_places else None
+    try:
+        return lengths, EmbeddingKeys.of_records(names, num_rows, places)
+    except InputError as error:
+        raise InputError(f"{records.path}: {error}") from None
+
+
+def _provenance(embedder: Embedder, records: RecordFile) -> dict[str, AttributeValue]:
+    model, genome = embedder.model, records.reading.genome
+    parameter = next(model.parameters())
+    return {
+        "model_sha256": model.fingerprint(),
+        "input_sha256": fingerprint(records.path),
+        "genome_sha256": "" if genome is None else genome.fingerprint,
+        "layer": embedder.layer % (model.config.backbone.num_layers + 2),
+        "pooling": embedder.pooling,
+        "length": model.context_length,
+        "batch_size": embedder.batch_size,
+        "device": parameter.device.type,
+        "products": str(product_dtype(parameter)).removeprefix("torch."),
+        "hyenadna_kit": version("hyenadna_kit"),
+        "torch": version("torch"),
+    }
+
+
+def _require_finite(source: str, rows: NDArray[np.float32]) -> None:
+    if not np.isfinite(rows).all():
+        raise InputError(f"{source}: the model gives no finite embedding; its weights may hold NaN")

@@ -1,0 +1,142 @@
+"""``hyenadna-kit finetune`` on real files of every kind, from the command to its metrics."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+
+from hyenadna_kit import cli
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.bam import Bam
+from tests.commands.finetune_folder import finetune, start
+from tests.oracles.bigwig import BEDGRAPH, bigwig_bytes
+
+pytestmark = pytest.mark.real_data
+
+SIZES = {"train": 160, "validation": 60, "test": 60}
+BACTERIA = {
+    "ecoli": "ecoli_K12_MG1655.fna.gz",
+    "salmonella": "salmonella_LT2_GCF_000006945.1.fna.gz",
+    "legionella": "legionella_pneumophila_GCF_000048645.fna.gz",
+    "pseudomonas": "pseudomonas_aeruginosa_GCF_000006765.fna.gz",
+    "anthrax": "bacillus_anthracis_GCF_000008445.fna.gz",
+    "haemophilus": "haemophilus_influenzae_GCA_000027305.fna.gz",
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The current folder, with a model ``m``."""
+    start(tmp_path, monkeypatch)
+
+
+def metrics(*names):
+    """Return some metrics of the test side."""
+    found = json.loads(Path("run/metrics.json").read_text())["test"]["seeds"]["0"]
+    return [found[name] for name in names]
+
+
+def files(suffix):
+    return {side: f"{side}{suffix}" for side in SIZES}
+
+
+def divided(rows):
+    """Return runs of rows for the sides."""
+    ends = np.cumsum([0, *SIZES.values()])
+    return {side: rows[ends[number] : ends[number + 1]] for number, side in enumerate(SIZES)}
+
+
+def gue(data):
+    """Return sequences and classes of a task of GUE, by its own sides."""
+    sides = {}
+    for side, name in {"train": "train", "validation": "dev", "test": "test"}.items():
+        with gzip.open(data / f"benchmarks/GUE/mouse/2/{name}.csv.gz", "rt") as lines:
+            sides[side] = [(row["sequence"], row["label"]) for row in csv.DictReader(lines)][: SIZES[side]]
+    return sides
+
+
+def test_folder_of_gue(data):
+    assert finetune(data=str(data / "benchmarks/GUE/mouse/2"), length="128", batch_size="128") == 0
+    assert all(0 <= value <= 1 for value in metrics("auroc", "accuracy"))
+
+
+def test_fasta_with_labels_in_headers(data):
+    for side, rows in gue(data).items():
+        text = [f">r{number} label={label}\n{bases}\n" for number, (bases, label) in enumerate(rows)]
+        Path(f"{side}.fa").write_text("".join(text))
+    assert finetune(**files(".fa"), length="128") == 0
+    assert 0 <= metrics("auroc")[0] <= 1
+
+
+def test_folders_of_classes(data):
+    for side, rows in gue(data).items():
+        for number, (bases, label) in enumerate(rows):
+            path = Path("task") / ("test" if side == "test" else "train") / label / f"{side}{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(bases)
+    assert finetune(data="task", length="128") == 0
+    assert 0 <= metrics("auroc")[0] <= 1
+
+
+def test_bed_with_scores(data):
+    lines = (data / "genomes/yeast/Scer_transcripts_w_verifiedORFs.bed").read_text().splitlines()
+    places = [line.split("\t") for line in lines if float(line.split("\t")[4]) > 0]
+    for side, rows in divided(places).items():
+        text = [
+            f"{contig}\t{int(start) + 100}\t{int(start) + 164}\t{name}\t{score}\t{strand}\n"
+            for contig, start, _, name, score, strand in rows
+        ]
+        Path(f"{side}.bed").write_text("".join(text))
+    genome = data / "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz"
+    options = {"task": "regression", "label_columns": "score", "genome": str(genome)}
+    assert finetune(**files(".bed"), **options) == 0
+    assert -1 <= metrics("spearman")[0] <= 1
+
+
+def test_vcf_with_frequencies(data):
+    with gzip.open(data / "human/grch37_chr20_1-2Mb.vcf.gz", "rt") as lines:
+        every = lines.readlines()
+    header = [line for line in every if line.startswith("#")]
+    for side, rows in divided(every[len(header) :]).items():
+        Path(f"{side}.vcf").write_text("".join(header + rows))
+    genome = data / "human/grch37_chr20_1-2Mb.fa"
+    options = {"task": "regression", "label_columns": "AF", "genome": str(genome), "window": "32"}
+    assert finetune(**files(".vcf"), **options) == 0
+    assert -1 <= metrics("pearson")[0] <= 1
+
+
+def write_coverage(data):
+    """Write an indexed BAM, its coverage as bigWig, and places of the covered part of chrM for every side."""
+    target = Path("reads.bam")
+    target.write_bytes((data / "bam/chrM/NA12878.chrM.bam").read_bytes())
+    pysam.index(str(target))
+    for side, (first, last) in {"train": (0, 640), "validation": (640, 832), "test": (832, 1088)}.items():
+        lines = [f"chrM\t{start}\t{start + 32}\n" for start in range(first, last, 32)]
+        Path(f"{side}.bed").write_text("".join(lines))
+    length = Bam(target).contigs["chrM"]
+    coverage = Bam(target).coverage(Interval("chrM", 0, length)).tolist()
+    items = [(place, place + 1, value) for place, value in enumerate(coverage[:2000])]
+    Path("coverage.bw").write_bytes(bigwig_bytes({"chrM": length}, [("chrM", BEDGRAPH, items)]))
+
+
+def test_tracks_of_a_bam_and_of_its_bigwig_are_the_same(data):
+    write_coverage(data)
+    options = {"task": "regression", "bin_size": "8", "genome": str(data / "human/grch38_chrM.fa")}
+    assert finetune(track="reads.bam", **files(".bed"), **options) == 0
+    assert np.isfinite(metrics("pearson")[0])
+    assert finetune(track="coverage.bw", **files(".bed"), **options | {"out": "again"}) == 0
+    found, again = (json.loads(Path(run, "metrics.json").read_text()) for run in ("run", "again"))
+    assert found["test"] == again["test"]
+
+
+def test_species_from_their_genomes(data):
+    genomes = ",".join(f"{name}={data / 'genomes/bacteria' / file}" for name, file in BACTERIA.items())
+    words = ["--genomes", genomes, "--length", "64", "--count", "40", "--out", "species"]
+    assert cli.main(["make-species-task", *words]) == 0
+    assert finetune(data="species", task="multiclass") == 0
+    assert 0 <= metrics("accuracy")[0] <= 1
+    assert json.loads(Path("run/metrics.json").read_text())["labels"] == sorted(BACTERIA)

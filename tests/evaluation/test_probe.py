@@ -1,0 +1,119 @@
+"""Linear probes: they find what is there, nothing where nothing is, and never see what they predict."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hyenadna_kit.errors import InputError
+from hyenadna_kit.evaluation.probe import ProbeLabels, probe, read_probe_labels
+
+ROWS = np.random.default_rng(0).normal(size=(120, 6)).astype(np.float32)
+TRUTH = ROWS @ np.array([3, -2, 0, 0, 1, 0])
+
+
+def labels_of(values, objective, names, sides=None):
+    return ProbeLabels(objective, np.array(values), names, sides)
+
+
+def test_what_is_linear_is_found():
+    found = probe(ROWS, labels_of((TRUTH > 0).astype(int), "binary", ("no", "yes")))
+    assert found.metrics["auroc"].value > 0.95
+    assert found.metrics["auroc"].low <= found.metrics["auroc"].value <= found.metrics["auroc"].high
+    values = probe(ROWS, labels_of(TRUTH[:, None], "regression", ("y",)))
+    assert values.metrics["pearson"].value > 0.99
+    classes = np.digitize(TRUTH, [-1.5, 1.5])
+    assert probe(ROWS, labels_of(classes, "multiclass", ("a", "b", "c"))).metrics["mcc"].value > 0.6
+
+
+def test_labels_by_chance_are_not_learned():
+    chance = np.random.default_rng(1).integers(2, size=120)
+    wide = np.random.default_rng(2).normal(size=(120, 300)).astype(np.float32)
+    found = probe(wide, labels_of(chance, "binary", ("0", "1"))).metrics["auroc"]
+    assert found.low < 0.5 < found.high
+
+
+def test_same_seed_gives_same_figures():
+    labels = labels_of((TRUTH > 0).astype(int), "binary", ("0", "1"))
+    assert probe(ROWS, labels, seed=3).as_plain_data() == probe(ROWS, labels, seed=3).as_plain_data()
+
+
+def test_held_out_side_decides_alone():
+    truth = (TRUTH > 0).astype(int)
+    sides = ("train",) * 80 + ("test",) * 40
+    labels = labels_of(truth, "binary", ("0", "1"), sides)
+    found = probe(ROWS, labels)
+    assert (found.num_fitted, found.num_held_out) == (80, 40)
+    turned = labels_of(np.concatenate([truth[:80], 1 - truth[80:]]), "binary", ("0", "1"), sides)
+    mirrored = probe(ROWS, turned).metrics["auroc"].value
+    assert mirrored == pytest.approx(1 - found.metrics["auroc"].value)
+
+
+def test_a_constant_column_does_no_harm():
+    rows = np.concatenate([ROWS, np.ones((120, 1), dtype=np.float32)], axis=1)
+    labels = labels_of((TRUTH > 0).astype(int), "binary", ("0", "1"))
+    assert probe(rows, labels).metrics["auroc"].value > 0.95
+
+
+def test_figures_are_json():
+    plain = probe(ROWS, labels_of((TRUTH > 0).astype(int), "binary", ("no", "yes"))).as_plain_data()
+    assert json.loads(json.dumps(plain, allow_nan=False))["labels"] == ["no", "yes"]
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_rows_are_matched_by_name(tmp_path):
+    path = write(tmp_path / "l.csv", "name,label,side\nb,x,test\nc,y,train\na,y,train\n")
+    found = read_probe_labels(path, ["a", "b", "c"], ("label",))
+    assert found.labels.tolist() == [1, 0, 1]
+    assert found.names == ("x", "y")
+    assert found.sides == ("train", "test", "train")
+
+
+def test_rows_without_names_are_those_of_the_records(tmp_path):
+    path = write(tmp_path / "l.tsv", "sequence\tlabel\nA\t2.5\nC\t0\n")
+    found = read_probe_labels(path, ["1", "2"], ("label",))
+    assert (found.objective, found.labels.tolist()) == ("regression", [[2.5], [0]])
+
+
+KINDS = {
+    "0,1,0": "binary",
+    "0,1,2": "multiclass",
+    "a,b,a": "binary",
+    "a,b,c": "multiclass",
+    "1,2,2": "regression",
+    "0.5,1,2": "regression",
+}
+
+
+@pytest.mark.parametrize(("values", "objective"), KINDS.items())
+def test_kind_of_labels_is_told_by_their_values(tmp_path, values, objective):
+    path = write(tmp_path / "l.csv", "label\n" + values.replace(",", "\n") + "\n")
+    assert read_probe_labels(path, ["x", "y", "z"], ("label",)).objective == objective
+
+
+MISTAKES = {
+    "missing": ("name,label\na,1\n", {}, "there is no label of record 'b'"),
+    "fewer": ("label\n1\n", {}, "has 1 rows without names, and there are 2 records"),
+    "column": ("y\n1\n0\n", {}, "there is no column 'label'"),
+    "empty": ("label\n1\nnan\n", {}, "line 3, column 'label': expected a label"),
+    "one class": ("label\nx\nx\n", {}, "needs at least two classes, got 1 \\(x\\)"),
+    "text": ("label\nx\ny\n", {"objective": "regression"}, "holds text, such as 'x'"),
+    "side": ("label,side\n0,train\n1,dev\n", {}, "must say train and test, and holds 'dev'"),
+    "one side": ("label,side\n0,train\n1,train\n", {}, "and holds one of them alone"),
+}
+
+
+@pytest.mark.parametrize(("text", "options", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistakes_are_told(tmp_path, text, options, message):
+    path = write(tmp_path / "l.csv", text)
+    with pytest.raises(InputError, match=message):
+        read_probe_labels(path, ["a", "b"], ("label",), **options)
+
+
+def test_few_rows_are_refused():
+    with pytest.raises(InputError, match="10 records at least, got 9"):
+        probe(ROWS[:9], labels_of([0, 1] * 4 + [0], "binary", ("0", "1")))
