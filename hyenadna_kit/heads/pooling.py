@@ -11,23 +11,30 @@ from typing import Literal, get_args
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
+from hyenadna_kit.errors import InputError
 from hyenadna_kit.ops.precision import without_autocast
 
-Pooling = Literal["mean", "max", "last", "first", "centre", "attention"]
+Pooling = Literal["mean", "max", "last", "first", "centre", "attention", "positions"]
 """How one vector is made of all positions, see :class:`Pooler`."""
 
 _INITIALIZER_RANGE = 0.02
 
 
-def check_pooling(pooling: str) -> None:
-    """Do nothing where there is such a pooling.
+def check_pooling(pooling: str, num_positions: int) -> None:
+    """Do nothing where there is such a pooling, of as many positions.
 
     Raises:
         ValueError: There is none.
     """
     if pooling not in get_args(Pooling):
         raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
+    if (pooling == "positions") != (num_positions > 0) or num_positions < 0:
+        raise ValueError(
+            "num_positions must be at least 1 of the pooling positions and 0 of any other, got "
+            f"{num_positions} of {pooling}"
+        )
 
 
 class Pooler(nn.Module):
@@ -40,14 +47,18 @@ class Pooler(nn.Module):
       and of token 0.
     - ``centre``: the states of token n // 2, where windows centred on a variant hold it.
     - ``attention``: a mean in which a trained vector a weighs each token by softmax(a . state).
+    - ``positions``: the states of tokens 0 to num_positions - 1 one behind the other, so that what reads them
+      has weights of its own for each position; zeros where a sequence has fewer tokens.
 
     A sequence of padding alone gives zeros, and zeros as gradients.
     """
 
-    def __init__(self, d_model: int, pooling: Pooling) -> None:
+    def __init__(self, d_model: int, pooling: Pooling, num_positions: int = 0) -> None:
         super().__init__()
-        check_pooling(pooling)
+        check_pooling(pooling, num_positions)
         self.pooling = pooling
+        self.num_positions = num_positions
+        self.width = d_model * max(1, num_positions)
         self.query = nn.Parameter(torch.empty(d_model)) if pooling == "attention" else None
         if self.query is not None:
             nn.init.normal_(self.query, std=_INITIALIZER_RANGE)
@@ -56,16 +67,21 @@ class Pooler(nn.Module):
         self,
         hidden_states: Float[Tensor, "batch length d_model"],
         attention_mask: Bool[Tensor, "batch length"] | None = None,
-    ) -> Float[Tensor, "batch d_model"]:
+    ) -> Float[Tensor, "batch width"]:
         """Return the pooled states, in float32 at least, not rounded by autocast.
 
         Args:
             hidden_states: States of every position.
             attention_mask: False where a position is padding; None where there is none.
+
+        Raises:
+            InputError: A sequence has more tokens than ``positions`` has weights for.
         """
         with without_autocast(hidden_states.device.type):
             if self.query is not None:
                 return _weighted(hidden_states, attention_mask, self.query)
+            if self.num_positions:
+                return _in_line(hidden_states, attention_mask, self.num_positions)
             return _POOLINGS[self.pooling](hidden_states, attention_mask)
 
 
@@ -117,6 +133,25 @@ def _weighted(
         # The lowest number instead of minus infinity: of padding alone, the softmax would be no number.
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     return (scores.softmax(1)[:, None] @ states)[:, 0]
+
+
+def _in_line(
+    states: Float[Tensor, "batch length d_model"],
+    mask: Bool[Tensor, "batch length"] | None,
+    num_positions: int,
+) -> Float[Tensor, "batch width"]:
+    """Return the states of the first tokens one behind the other, zeros behind the last."""
+    longest = int(_num_tokens(states, mask).max()) if len(states) else 0
+    if longest > num_positions:
+        raise InputError(
+            f"a sequence has {longest:,} tokens, and the head weights for {num_positions:,} positions; cut "
+            "it, or train with another pooling"
+        )
+    if mask is not None:
+        tokens_first = (~mask).byte().argsort(dim=1, stable=True)[..., None]
+        states = _without_padding(states, mask, 0.0).take_along_dim(tokens_first, dim=1)
+    states = states[:, :longest].to(_wide(states))
+    return pad(states, (0, 0, 0, num_positions - longest)).flatten(1)
 
 
 def _without_padding(states: Tensor, mask: Tensor | None, value: float) -> Tensor:

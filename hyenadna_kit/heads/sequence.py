@@ -15,11 +15,14 @@ class SequenceHeadConfig(LabelledHeadConfig):
     """Classes, labels or values of whole sequences."""
 
     pooling: Pooling = "mean"
-    """How one vector is made of all positions: mean, max, the last, first or middle one, or attention."""
+    """How one vector is made of all positions: mean, max, the last, first or middle one, attention, or all
+    positions one behind the other."""
+    num_positions: int = 0
+    """Of the pooling positions, how many there are at most."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_pooling(self.pooling)
+        check_pooling(self.pooling, self.num_positions)
 
     def build(self, backbone: BackboneConfig) -> "SequenceHead":
         """Return the head."""
@@ -32,8 +35,9 @@ class SequenceHead(LabelledHead):
     pools = True
 
     def __init__(self, config: SequenceHeadConfig, backbone: BackboneConfig) -> None:
-        super().__init__(config, backbone.d_model)
-        self.pooler = Pooler(backbone.d_model, config.pooling)
+        pooler = Pooler(backbone.d_model, config.pooling, config.num_positions)
+        super().__init__(config, pooler.width)
+        self.pooler = pooler
 
     def forward(
         self,

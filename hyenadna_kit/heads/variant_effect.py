@@ -24,14 +24,17 @@ class VariantEffectHeadConfig(LabelledHeadConfig):
     """Classes, labels or values of variants, from the sequences with REF and with ALT."""
 
     pooling: Pooling = "mean"
-    """How one vector is made of all positions: mean, max, the last, first or middle one, or attention."""
+    """How one vector is made of all positions: mean, max, the last, first or middle one, attention, or all
+    positions one behind the other."""
+    num_positions: int = 0
+    """Of the pooling positions, how many there are at most."""
     combine: Combination = "difference"
     """difference reads ALT - REF, which changes its sign when the alleles change places; concatenation
     reads both."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_pooling(self.pooling)
+        check_pooling(self.pooling, self.num_positions)
         if self.combine not in get_args(Combination):
             raise ValueError(
                 f"combine must be one of {', '.join(get_args(Combination))}, got {self.combine!r}"
@@ -49,9 +52,10 @@ class VariantEffectHead(LabelledHead):
 
     def __init__(self, config: VariantEffectHeadConfig, backbone: BackboneConfig) -> None:
         vectors = {"difference": 1, "concatenation": 2}[config.combine]
-        super().__init__(config, vectors * backbone.d_model)
+        pooler = Pooler(backbone.d_model, config.pooling, config.num_positions)
+        super().__init__(config, vectors * pooler.width)
         self.combine = config.combine
-        self.pooler = Pooler(backbone.d_model, config.pooling)
+        self.pooler = pooler
 
     def forward(
         self,

@@ -76,6 +76,11 @@ HEADS = {
             (BATCH, 3),
         ),
         (SequenceHeadConfig(**SCALED, pooling="last"), values(BATCH, 2), (BATCH, 2)),
+        (
+            SequenceHeadConfig(**WEIGHED, pooling="positions", num_positions=2 * LENGTH),
+            classes(BATCH, count=3),
+            (BATCH, 3),
+        ),
     ],
     "NucleotideHeadConfig": [
         (NucleotideHeadConfig(**BINARY), classes(BATCH, LENGTH), (BATCH, LENGTH, 1)),
@@ -92,6 +97,11 @@ HEADS = {
         (VariantEffectHeadConfig(**BINARY, combine="concatenation"), classes(VARIANTS), (VARIANTS, 1)),
         (VariantEffectHeadConfig(**WEIGHED, pooling="centre"), classes(VARIANTS, count=3), (VARIANTS, 3)),
         (VariantEffectHeadConfig(**SCALED, pooling="attention"), values(VARIANTS, 2), (VARIANTS, 2)),
+        (
+            VariantEffectHeadConfig(**BINARY, pooling="positions", num_positions=2 * LENGTH),
+            classes(VARIANTS),
+            (VARIANTS, 1),
+        ),
     ],
 }
 CASES = [

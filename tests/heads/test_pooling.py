@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.heads.pooling import Pooler, Pooling
 from hyenadna_kit.windows.centre import centre_window
 
-WIDTH = 3
+WIDTH, POSITIONS = 3, 9
 POOLINGS = get_args(Pooling)
 
 every_pooling = pytest.mark.parametrize("pooling", POOLINGS)
@@ -21,8 +22,8 @@ def draw(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def build(pooling):
-    pooler = Pooler(WIDTH, pooling).double()
+def build(pooling, positions=POSITIONS):
+    pooler = Pooler(WIDTH, pooling, num_positions=positions if pooling == "positions" else 0).double()
     if pooler.query is not None:
         pooler.query.data = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
     return pooler
@@ -33,6 +34,9 @@ def plain(pooling, tokens):
     tokens = [row.tolist() for row in tokens]
     if pooling in ("first", "centre", "last"):
         return tokens[{"first": 0, "centre": len(tokens) // 2, "last": -1}[pooling]]
+    if pooling == "positions":
+        behind = [0.0] * (WIDTH * max(0, POSITIONS - len(tokens)))
+        return [number for token in tokens for number in token] + behind
     if pooling == "max":
         return [max(column) for column in zip(*tokens, strict=True)]
     weights = [1.0] * len(tokens)
@@ -114,7 +118,7 @@ def test_gradients_are_those_of_finite_differences(pooling):
 def test_bfloat16_is_pooled_in_float32(pooling, autocast):
     states = (1 + draw(2, 3000, WIDTH) / 8).bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-        found = build(pooling).float()(states)
+        found = build(pooling, positions=3000).float()(states)
     assert found.dtype == torch.float32
     expected = [plain(pooling, row) for row in states.double()]
     np.testing.assert_allclose(found.detach(), expected, rtol=1e-5)
@@ -128,6 +132,21 @@ def test_untrained_attention_is_near_the_mean():
 
 def test_unknown_pooling_is_named(no_shape_checks):
     with pytest.raises(
-        ValueError, match="pooling must be one of mean, max, last, first, centre, attention, got 'average'"
+        ValueError,
+        match="pooling must be one of mean, max, last, first, centre, attention, positions, got 'average'",
     ):
         Pooler(WIDTH, "average")
+
+
+def test_more_tokens_than_there_are_weights_for_are_refused():
+    pooler = Pooler(WIDTH, "positions", num_positions=4)
+    mask = torch.tensor([[False, True, True, True, True, False]])
+    assert pooler(draw(1, 6, WIDTH), mask).shape == (1, 4 * WIDTH)
+    with pytest.raises(InputError, match="a sequence has 5 tokens, and the head weights for 4 positions"):
+        pooler(draw(1, 5, WIDTH))
+
+
+@pytest.mark.parametrize(("pooling", "number"), [("positions", 0), ("mean", 3), ("mean", -1)])
+def test_a_number_of_positions_is_of_positions_alone(pooling, number):
+    with pytest.raises(ValueError, match=f"num_positions must be .* got {number} of {pooling}"):
+        Pooler(WIDTH, pooling, num_positions=number)

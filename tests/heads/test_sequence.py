@@ -21,7 +21,8 @@ BACKBONE = BackboneConfig(
 
 def build(pooling="mean", *, both_strands=False, **options):
     arguments = {"objective": "multiclass", "labels": ("a", "b", "c")} | options
-    config = SequenceHeadConfig(**arguments, pooling=pooling)
+    num_positions = 16 if pooling == "positions" else 0
+    config = SequenceHeadConfig(**arguments, pooling=pooling, num_positions=num_positions)
     model = HyenaDNAConfig(backbone=BACKBONE, head=config, both_strands=both_strands).build().eval()
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():

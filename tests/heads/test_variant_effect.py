@@ -19,6 +19,8 @@ every_pooling = pytest.mark.parametrize("pooling", get_args(Pooling))
 
 def build(*, both_strands=False, **options):
     arguments = {"objective": "regression", "labels": ("effect", "spread")} | options
+    if arguments.get("pooling") == "positions":
+        arguments["num_positions"] = 16
     backbone = BackboneConfig(d_model=8, num_layers=1, context_length=16)
     torch.manual_seed(0)
     config = HyenaDNAConfig(

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hyenadna_kit.arguments import parse
+from hyenadna_kit.training.finetune_config import FinetuneConfig
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def read(path, *more):
 
 
 def test_recipes_are_those_that_the_readme_promises():
-    expected = {*PUBLISHED, "ecoli_tiny", "ecoli_1m", "yeast", "multi_species"}
+    expected = {*PUBLISHED, "ecoli_tiny", "ecoli_1m", "yeast", "multi_species", "regulatory"}
     assert {path.stem for path in RECIPES} == expected
 
 
@@ -75,3 +76,32 @@ def test_comment_names_the_commands_that_use_the_recipe(path):
 
 def test_a_flag_overrides_a_recipe():
     assert read(RECIPES[0], "--max_steps", "7").max_steps == 7
+
+
+FINETUNING = sorted((ROOT / "configs/finetune").glob("*.yaml"))
+finetuning = pytest.mark.parametrize("path", FINETUNING, ids=lambda path: path.stem)
+
+
+@finetuning
+def test_every_recipe_of_fine_tuning_is_read_and_names_its_command(path):
+    given = ["--config", str(path), "--model", "m", "--data", "d", "--out", "o"]
+    config = parse("x", FinetuneConfig, (), given)
+    assert 0 < config.patience <= config.epochs
+    comment = path.read_text().split("task:")[0]
+    assert all(line.startswith("#") for line in comment.splitlines())
+    assert f"hyenadna-kit finetune --config configs/finetune/{path.name} --model" in comment
+
+
+def test_published_suites_have_the_published_recipes():
+    """Rates, batches and epochs of Nguyen et al. 2023, arXiv:2306.15794, appendix A."""
+    published = {
+        "genomic_benchmarks": (6e-4, 128, 100, "mean"),
+        "nucleotide_transformer": (6e-4, 256, 100, "mean"),
+        "chromatin": (6e-4, 64, 50, "mean"),
+        "species": (3e-4, 128, 200, "mean"),
+    }
+    for name, expected in published.items():
+        given = ["--config", str(ROOT / f"configs/finetune/{name}.yaml"), "--model", "m", "--data", "d"]
+        config = parse("x", FinetuneConfig, (), [*given, "--out", "o"])
+        rate = config.optimizer.learning_rate
+        assert (rate, config.batch_size, config.epochs, config.pooling) == expected

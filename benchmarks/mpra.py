@@ -1,0 +1,92 @@
+"""Fine-tune a variant-effect head on a saturation-mutagenesis reporter assay, whole loci held out.
+
+    python benchmarks/mpra.py FOLDER MODEL RUN
+
+FOLDER holds mpra_elements.tsv.gz and mpra_elements_GRCh38.fa, MODEL is that of configs/pretrain/regulatory.yaml
+and RUN a folder for the run; the recipe is configs/finetune/mpra.yaml. Elements that overlap are one locus.
+Prints and records the Spearman correlation within elements, its mean over loci for the model and for the
+k-mer floor of both strands, and their difference, with 95 % intervals over loci.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from record import record
+from variant_floor import MeasuredEffects, measured_effects
+
+from hyenadna_kit.arguments import parse
+from hyenadna_kit.evaluation.loci import mean_over_loci, spearman_of_elements
+from hyenadna_kit.evaluation.variant_floor import fit_variant_floor, kmer_differences_of_both_strands
+from hyenadna_kit.io.table_cells import Column
+from hyenadna_kit.io.tables import LabelledTable, write_labelled_table
+from hyenadna_kit.training.finetune import Selection, finetune, prepare_finetuning
+from hyenadna_kit.training.finetune_config import FinetuneConfig
+from hyenadna_kit.training.finetune_folds import fold_tasks, in_row_order
+from hyenadna_kit.windows.splits import TEST
+
+CONFIG = Path(__file__).parents[1] / "configs" / "finetune" / "mpra.yaml"
+
+
+def main(folder: str, model: str, out: str) -> None:
+    """Train, measure, record."""
+    effects = measured_effects(Path(folder))
+    Path(out).mkdir(parents=True, exist_ok=True)
+    table = Path(out) / "variants.tsv"
+    write_labelled_table(table, as_table(effects))
+    words = ["--config", str(CONFIG), "--model", model, "--train", str(table)]
+    words += ["--genome", str(Path(folder) / "mpra_elements_GRCh38.fa"), "--out", str(Path(out) / "run")]
+    subprocess.run(["hyenadna-kit", "finetune", *words], check=True)
+    metrics = json.loads((Path(out) / "run/metrics.json").read_text())
+    floor = fit_variant_floor(
+        kmer_differences_of_both_strands(effects.bases), effects.effects, effects.loci
+    ).predictions
+    figures = compared(effects, predictions(words), floor) | {
+        "all_variants": {name: metrics[TEST][name] for name in ("spearman", "pearson")}
+    }
+    print(record("mpra", "python benchmarks/mpra.py FOLDER MODEL RUN", figures).read_text())
+
+
+def as_table(effects: MeasuredEffects) -> LabelledTable:
+    """Return the table that is fine-tuned on."""
+    columns: dict[str, Column] = {"effect": effects.effects, "locus": tuple(effects.loci.tolist())}
+    return LabelledTable(variants=effects.variants, columns=columns)
+
+
+def predictions(words: list[str]) -> np.ndarray[Any, Any]:
+    """Return what the models of all seeds say of each variant, none of which saw its locus."""
+    task = prepare_finetuning(parse("mpra.py", FinetuneConfig, (), words))
+    found = []
+    for part in fold_tasks(task):
+        runs = finetune(part, Selection("spearman", lambda *_: 0.0))
+        found.append(np.mean([run.predictions[TEST][:, 0] for run in runs], axis=0))
+    return in_row_order(found, task)
+
+
+def compared(
+    effects: MeasuredEffects, model: np.ndarray[Any, Any], floor: np.ndarray[Any, Any]
+) -> dict[str, Any]:
+    """Return the means over loci of both, and of their difference, with intervals."""
+    of_model, of_floor = (
+        spearman_of_elements(effects.effects, each, effects.elements) for each in (model, floor)
+    )
+    values = {
+        "model": of_model,
+        "kmer_floor": of_floor,
+        "model_minus_floor": {element: each - of_floor[element] for element, each in of_model.items()},
+    }
+    means = {
+        name: mean_over_loci(each, effects.locus_of, generator=np.random.default_rng(0))
+        for name, each in values.items()
+    }
+    return {
+        "mean_over_loci": {name: [round(each, 4) for each in mean] for name, mean in means.items()},
+        "elements": {element: round(value, 4) for element, value in of_model.items()},
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
