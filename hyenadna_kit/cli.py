@@ -44,6 +44,7 @@ COMMANDS = {
         "pretrain": "Train a language model on a genome; a stopped run continues exactly.",
         "report-training": "Show a run on a page of HTML: losses, anchors, filters, options.",
         "finetune": "Train a classifier or regression on labelled sequences, and measure it.",
+        "compare-finetunes": "Put finished fine-tunings on one page, task by task, beside their baselines.",
         "evaluate": "Measure bits per base on held-out regions, beside Markov models.",
         "compare-runs": "Put finished runs in a table, and choose a recipe on the validation part.",
         "loglik": "Write the log-likelihood and the entropy of every base of some regions.",

@@ -1,14 +1,16 @@
-"""What stands beside a fine-tuned model: two linear floors and a small CNN, fitted on the same tables.
+"""What stands beside a fine-tuned model: floors, a small CNN, the model from scratch, on the same tables.
 
 In: a fine-tuning task. Out: predictions of each for every table but the training one. They are kept:
 
 RUN/baselines/kmer.json, kmer.npz    what it was fitted on; its predictions
 RUN/baselines/cnn-0.json, cnn-0.npz    those of seed 0
+RUN/scratch/seeds/0    run of seed 0 from weights drawn anew
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ from hyenadna_kit.evaluation.linear_floors import (
     fit_floor,
     most_features,
 )
-from hyenadna_kit.files import atomic_file
+from hyenadna_kit.files import atomic_file, locked, remove_left_over
 from hyenadna_kit.heads.nucleotide import NucleotideHeadConfig
 from hyenadna_kit.training.callbacks import announce
-from hyenadna_kit.training.finetune import FinetuneTask, Selection
+from hyenadna_kit.training.finetune import FinetuneTask, Selection, finetune
 from hyenadna_kit.training.finetune_config import BaselineName
 from hyenadna_kit.training.finetune_data import TRAIN, VALIDATION
+from hyenadna_kit.training.finetune_variations import with_fresh_weights
 from hyenadna_kit.training.small_cnn import MAX_LENGTH
 from hyenadna_kit.training.small_cnn_training import small_cnn_predictions
 from hyenadna_kit.windows.examples import Examples
@@ -38,6 +41,7 @@ WORDS = {
     "kmer": "linear model of counts of 1- to 6-mers",
     "position": "linear model of 1- to 3-mers at their positions",
     "cnn": "small convolutional network",
+    "scratch": "the same model from weights drawn anew, all of it trained",
 }
 """What each is."""
 
@@ -78,6 +82,9 @@ def fit_baselines(task: FinetuneTask, selection: Selection) -> Baselines:
         reason = _why_left_out(name, task)
         if reason:
             found.left_out[name] = reason
+        elif name == "scratch":
+            runs = finetune(with_fresh_weights(task), selection)
+            found.runs[name] = {run.seed: run.predictions for run in runs}
         elif name == "cnn":
             found.runs[name] = {
                 seed: _kept(
@@ -95,6 +102,13 @@ def fit_baselines(task: FinetuneTask, selection: Selection) -> Baselines:
 
 def _why_left_out(name: BaselineName, task: FinetuneTask) -> str:
     """Return why a baseline makes no sense here, or nothing."""
+    if name == "scratch":
+        return "the model itself begins with weights drawn anew" if task.config.fresh_weights else ""
+    return _why_not_fitted(name, task)
+
+
+def _why_not_fitted(name: BaselineName, task: FinetuneTask) -> str:
+    """Return why a baseline of another kind than the model makes no sense here, or nothing."""
     examples = task.data.examples[TRAIN]
     if isinstance(task.data.head, NucleotideHeadConfig):
         return "labels are of positions, and it predicts one label a sequence"
@@ -115,17 +129,21 @@ def _kept(
     folder = Path(task.config.out) / FOLDER_NAME
     note, arrays = folder / f"{name}.json", folder / f"{name}.npz"
     fitted_on = _settings(task) | settings
-    if note.exists() and arrays.exists() and json.loads(note.read_text()) == fitted_on:
-        with np.load(arrays) as kept:
-            return dict(kept)
-    announce(f"baseline {name}")
-    found = fit()
-    note.unlink(missing_ok=True)
-    with atomic_file(arrays) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, allow_pickle=False, **found)
-    with atomic_file(note) as temporary:
-        temporary.write_text(json.dumps(fitted_on, indent=2) + "\n")
-    return found
+    waiting = partial(announce, f"another process fits {note}; waiting for it to end")
+    with locked(arrays.resolve(), on_wait=waiting):
+        if note.exists() and arrays.exists() and json.loads(note.read_text()) == fitted_on:
+            with np.load(arrays) as kept:
+                return dict(kept)
+        announce(f"baseline {name}")
+        found = fit()
+        for path in (arrays, note):
+            remove_left_over(path)
+        note.unlink(missing_ok=True)
+        with atomic_file(arrays) as temporary, temporary.open("wb") as handle:
+            np.savez(handle, allow_pickle=False, **found)
+        with atomic_file(note) as temporary:
+            temporary.write_text(json.dumps(fitted_on, indent=2) + "\n")
+        return found
 
 
 def _settings(task: FinetuneTask) -> dict[str, Any]:

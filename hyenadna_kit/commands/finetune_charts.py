@@ -19,7 +19,13 @@ from hyenadna_kit.report.intervals import Ranged, draw_intervals
 from hyenadna_kit.report.page import figure
 from hyenadna_kit.training.run_folder import METRICS_NAME, read_metrics
 
-STYLES = {MODEL: "c0 model", "kmer": "c1 dashed", "position": "c2 dotted", "cnn": "c3 broken"}
+STYLES = {
+    MODEL: "c0 model",
+    "kmer": "c1 dashed",
+    "position": "c2 dotted",
+    "cnn": "c3 broken",
+    "scratch": "c4 dashed",
+}
 """Classes of the page for each contestant: colour and dashes."""
 
 CSS = (
@@ -29,7 +35,7 @@ CSS = (
     "i.dashed{mask:repeating-linear-gradient(90deg,#000 0 5px,#0000 5px 7px)}"
     "i.dotted{mask:repeating-linear-gradient(90deg,#000 0 2px,#0000 2px 4px)}"
     "i.broken{mask:linear-gradient(90deg,#000 0 8px,#0000 8px 10px,#000 10px 12px,#0000 12px)}"
-    "line.c0,line.c1,line.c2,line.c3{stroke-width:1.5}circle.cloud{opacity:.35}figcaption{max-width:34rem}"
+    "line.c0,line.c1,line.c2,line.c3,line.c4{stroke-width:1.5}circle.cloud{opacity:.35}figcaption{max-width:34rem}"
     ".headline{font-size:1.25rem;max-width:52rem}"
     ".warning{border-left:4px solid var(--c1);padding-left:.7rem}"
 )

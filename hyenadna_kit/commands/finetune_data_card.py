@@ -47,6 +47,8 @@ def data_card(task: FinetuneTask) -> Iterator[str]:
 
 def _source(config: FinetuneConfig, side: str) -> str:
     """Return where the rows of a table come from."""
+    if config.folds:
+        return f"of {config.train or config.data}"
     given = getattr(config, side) or config.data
     if given or config.train is None:
         return given or ""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from hyenadna_kit.commands.finetune import PAGE_NAME
 from hyenadna_kit.commands.finetune_baselines import WORDS
 from hyenadna_kit.commands.finetune_charts import CSS, interval_figures, training_figures
 from hyenadna_kit.commands.finetune_curves import class_rankings, prediction_figures
@@ -29,6 +30,7 @@ from hyenadna_kit.evaluation.chance import CHANCE
 from hyenadna_kit.evaluation.duplicates import NEAR_DUPLICATES
 from hyenadna_kit.heads.objectives import Objective
 from hyenadna_kit.report.page import format_number, html_table, render_page, text_table
+from hyenadna_kit.training.finetune_folds import FOLDER_NAME as FOLDS_NAME
 from hyenadna_kit.training.run_folder import read_record
 
 _MOST_CLASSES = 40
@@ -49,6 +51,10 @@ _OF_DUPLICATES = (
     "Equal: the same bases, on either strand. Similar: {share:.0%} of the k-mers of the shorter sequence are "
     "in the longer one; equal ones are counted too. Asked for a sequence that it has seen in training, a "
     "model tells what it remembers."
+)
+_OF_PARTS = (
+    "The rows were divided into parts. Each was predicted by models that saw none of it: the next part chose "
+    "their epoch, and they were trained on the rest. All other figures of this page are of all rows together."
 )
 _OF_CONTROL = (
     "Seed {seed} was trained once more on labels that had changed their rows in the training table. On the "
@@ -74,7 +80,11 @@ def _sections(results: FinetuneResults) -> Iterator[str]:
         yield _class_table(results)
     yield "<h2>Seeds</h2>"
     yield _seed_table(results)
-    yield from training_figures(results)
+    if results.folds:
+        yield "<h2>Parts</h2>"
+        yield from _parts(results)
+    else:
+        yield from training_figures(results)
     if results.control is not None:
         yield "<h2>Control: shuffled labels</h2>"
         yield f"<p>{escape(_of_control(results))}</p>"
@@ -162,6 +172,21 @@ def _seed_table(results: FinetuneResults) -> str:
         for metric, over in own.over_seeds.items()
     )
     return text_table(head, rows)
+
+
+def _parts(results: FinetuneResults) -> Iterator[str]:
+    """Yield what each part came to, with the way to its report."""
+    metric = results.selected_by
+    names = tuple(results.comparison.contestants)
+    yield f"<p>{_OF_PARTS}</p>"
+    rows = []
+    for number, fold in enumerate(results.folds):
+        found = fold.comparison.contestants
+        values = (value_words(found[name].over_seeds[metric]) if name in found else "" for name in names)
+        link = f'<a href="{FOLDS_NAME}/{number}/{PAGE_NAME}">part {number + 1}</a>'
+        rows.append((link, f"{len(fold.task.data.examples[fold.measured]):,}", *map(escape, values)))
+    heads = (f"{metric_words(metric)} of the {contestant_words(name)}" for name in names)
+    yield html_table(("", "rows", *heads), rows)
 
 
 def _of_control(results: FinetuneResults) -> str:

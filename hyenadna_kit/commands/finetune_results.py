@@ -6,15 +6,11 @@ In: a task, and the predictions of all that was trained for it. Out: values for 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hyenadna_kit.commands.finetune_baselines import Baselines
 from hyenadna_kit.commands.finetune_duplicates import FoundDuplicates
 from hyenadna_kit.evaluation.chance import CHANCE
 from hyenadna_kit.evaluation.seeds import Comparison, SeedMetrics, compare_over_seeds, metrics_over_seeds
 from hyenadna_kit.training.finetune import FinetuneTask, SeedRun
-from hyenadna_kit.windows.examples import Examples
 
 SELECTED_BY = {"binary": "mcc", "multiclass": "mcc", "multilabel": "auroc", "regression": "spearman"}
 """Metric by which the best epoch is chosen, and by which contestants are told apart."""
@@ -47,12 +43,14 @@ class FinetuneResults:
     """What stands beside them."""
     duplicates: FoundDuplicates
     """What the tables have in common."""
-    chosen_on: SeedMetrics
-    """The model on the validation table."""
+    chosen_on: SeedMetrics | None
+    """The model on the validation table; None of several parts, where each has its own."""
     comparison: Comparison
     """The model and the baselines on the table that is measured."""
     control: Control | None
     """The run on shuffled labels, if one was asked for."""
+    folds: tuple["FinetuneResults", ...] = ()
+    """What came of each part, where the rows were divided."""
 
     @property
     def measured(self) -> str:
@@ -76,13 +74,18 @@ class FinetuneResults:
             "selected_by": self.selected_by,
             "labels": list(self.task.data.head.labels),
             "rows": {side: len(examples) for side, examples in self.task.data.examples.items()},
-            "validation": self.chosen_on.as_plain_data(),
+            **({} if self.chosen_on is None else {"validation": self.chosen_on.as_plain_data()}),
             self.measured: self.comparison.model.as_plain_data(),
             "baselines": of_baselines,
             "baselines_left_out": self.baselines.left_out,
             "duplicates": self.duplicates.as_plain_data(),
             "control": control,
+            **({"folds": [self._of_fold(each) for each in self.folds]} if self.folds else {}),
         }
+
+    def _of_fold(self, fold: "FinetuneResults") -> dict[str, Any]:
+        own = fold.comparison.model.as_plain_data()
+        return {"folder": fold.task.config.out, "rows": len(fold.task.data.examples[fold.measured])} | own
 
     def _of_baseline(self, name: str) -> dict[str, Any]:
         note = {"note": self.baselines.notes[name]} if name in self.baselines.notes else {}
@@ -95,6 +98,19 @@ class FinetuneResults:
 def measured_side(task: FinetuneTask) -> str:
     """Return the table that is measured: the last one."""
     return list(task.data.examples)[-1]
+
+
+def compare(task: FinetuneTask, runs: tuple[SeedRun, ...], baselines: Baselines) -> Comparison:
+    """Measure the model and what stands beside it on the same rows."""
+    side = measured_side(task)
+    examples = task.data.examples[side]
+    return compare_over_seeds(
+        task.config.task,
+        examples.labels,
+        {run.seed: run.predictions[side] for run in runs},
+        baselines.on(side),
+        groups=examples.row_groups,
+    )
 
 
 def measure(
@@ -118,25 +134,18 @@ def measure(
         InputError: A table has a single row.
     """
     side, objective, examples = measured_side(task), task.config.task, task.data.examples
-    own = {run.seed: run.predictions for run in runs}
-    comparison = compare_over_seeds(
-        objective,
-        examples[side].labels,
-        {seed: found[side] for seed, found in own.items()},
-        baselines.on(side),
-        groups=_groups(examples[side]),
-    )
+    comparison = compare(task, runs, baselines)
     chosen_on = comparison.model
     if side != "validation":
-        chosen = {seed: found["validation"] for seed, found in own.items()}
+        chosen = {run.seed: run.predictions["validation"] for run in runs}
         chosen_on = metrics_over_seeds(
-            objective, examples["validation"].labels, chosen, groups=_groups(examples["validation"])
+            objective, examples["validation"].labels, chosen, groups=examples["validation"].row_groups
         )
     shuffled = None
     if control is not None:
         predictions = {control.seed: control.predictions[side]}
         metrics = metrics_over_seeds(
-            objective, examples[side].labels, predictions, groups=_groups(examples[side])
+            objective, examples[side].labels, predictions, groups=examples[side].row_groups
         )
         shuffled = Control(metrics, SELECTED_BY[objective])
     return FinetuneResults(
@@ -148,10 +157,3 @@ def measure(
         comparison=comparison,
         control=shuffled,
     )
-
-
-def _groups(examples: Examples) -> NDArray[np.int64] | None:
-    """Return the example of each row where rows are positions, which are not independent of each other."""
-    if examples.first_rows is None:
-        return None
-    return np.repeat(np.arange(len(examples)), np.diff(examples.first_rows))

@@ -26,7 +26,12 @@ METRIC_WORDS = {
 }
 """Names of metrics for a reader, where they are not their own."""
 
-_CONTESTANTS = {"kmer": "k-mer floor", "position": "position floor", "cnn": "small CNN"}
+_CONTESTANTS = {
+    "kmer": "k-mer floor",
+    "position": "position floor",
+    "cnn": "small CNN",
+    "scratch": "scratch model",
+}
 
 
 def metric_words(metric: str) -> str:

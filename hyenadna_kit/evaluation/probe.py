@@ -24,10 +24,11 @@ from hyenadna_kit.evaluation.metrics import evaluate_predictions
 from hyenadna_kit.heads.objectives import Objective
 from hyenadna_kit.io.label_columns import NAME, expand_columns
 from hyenadna_kit.io.label_table import read_label_table
-from hyenadna_kit.io.raw_table import Cell
-from hyenadna_kit.io.table_cells import Column, require_label
+from hyenadna_kit.io.table_blocks import Cells
+from hyenadna_kit.io.table_cells import Column
 from hyenadna_kit.io.tables import read_raw_table, table_columns
 from hyenadna_kit.io.text_lines import shortened
+from hyenadna_kit.io.typed_columns import first_without_label
 
 SIDE, TRAIN, TEST = "side", "train", "test"
 """The column that says which rows are held out, and what it holds."""
@@ -218,19 +219,18 @@ def _in_order(path: Path, wanted: Sequence[str], num_records: int) -> dict[str, 
     """Return columns of a table whose rows are the records."""
     raw = read_raw_table(path)
     try:
-        columns: dict[str, list[Cell]] = {name: [] for name in expand_columns(wanted, raw.names)}
+        columns: dict[str, list[Cells]] = {name: [] for name in expand_columns(wanted, raw.names)}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     num_rows = 0
-    for number, values in raw.rows:
-        num_rows += 1
-        cells = dict(zip(raw.names, values, strict=True))
-        for name, column in columns.items():
-            try:
-                require_label(name, cells[name])
-            except InputError as error:
-                raise InputError(f"{path}, {raw.place} {number}, {error}") from None
-            column.append(cells[name])
+    for block in raw.blocks:
+        num_rows += len(block.numbers)
+        cells = dict(zip(raw.names, block.columns, strict=True))
+        unlabelled = first_without_label({name: cells[name] for name in columns})
+        if unlabelled is not None:
+            unlabelled.refuse(cells, f"{path}, {raw.place} {block.numbers[unlabelled.row]}")
+        for name, parts in columns.items():
+            parts.append(cells[name].narrowed())
     if num_rows != num_records:
         raise InputError(
             f"{path} has {num_rows:,} rows without names, and there are {num_records:,} records; give it a "

@@ -16,10 +16,11 @@ from hyenadna_kit.io.label_columns import NAME, expand_columns
 from hyenadna_kit.io.labelled_fasta import FASTA_ENDINGS, read_fasta_records
 from hyenadna_kit.io.labelled_table import LabelledTable
 from hyenadna_kit.io.labelled_variants import variant_key
-from hyenadna_kit.io.raw_table import Cell
-from hyenadna_kit.io.table_cells import Column, require_label
+from hyenadna_kit.io.table_blocks import Cells
+from hyenadna_kit.io.table_cells import Column
 from hyenadna_kit.io.tables import read_raw_table, table_columns
 from hyenadna_kit.io.text_lines import shortened
+from hyenadna_kit.io.typed_columns import first_without_label
 
 _VARIANT = ("chrom", "pos", "ref", "alt")
 
@@ -97,20 +98,20 @@ def read_label_table(path: Path, label_columns: Sequence[str]) -> LabelTable:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     rows: dict[str, int] = {}
-    columns: dict[str, list[Cell]] = {name: [] for name in labels}
-    for number, values in raw.rows:
-        cells = dict(zip(raw.names, values, strict=True))
-        name = _name(cells)
-        if not name or name in rows:
-            problem = f"{shortened(name)} has a label further up" if name else "there is no name"
-            raise InputError(f"{path}, {raw.place} {number}: {problem}; every name stands on one line")
-        rows[name] = len(rows)
-        for label, column in columns.items():
-            try:
-                require_label(label, cells[label])
-            except InputError as error:
-                raise InputError(f"{path}, {raw.place} {number}, {error}") from None
-            column.append(cells[label])
+    columns: dict[str, list[Cells]] = {name: [] for name in labels}
+    for block in raw.blocks:
+        cells = dict(zip(raw.names, block.columns, strict=True))
+        unlabelled = first_without_label({name: cells[name] for name in labels})
+        for row, name in enumerate(_names(cells)):
+            if not name or name in rows:
+                problem = f"{shortened(name)} has a label further up" if name else "there is no name"
+                place = f"{path}, {raw.place} {block.numbers[row]}"
+                raise InputError(f"{place}: {problem}; every name stands on one line")
+            rows[name] = len(rows)
+            if unlabelled is not None and row == unlabelled.row:
+                unlabelled.refuse(cells, f"{path}, {raw.place} {block.numbers[row]}")
+        for label, parts in columns.items():
+            parts.append(cells[label].narrowed())
     return LabelTable(path, rows, table_columns(path, raw, columns))
 
 
@@ -128,13 +129,13 @@ def _classes_of_bases(path: Path, label_columns: Sequence[str]) -> LabelTable:
     return LabelTable(path, rows, {label_columns[0]: texts})
 
 
-def _name(cells: Mapping[str, Cell]) -> str:
-    """Return what names a row: its variant, its column ``name``, or its first column."""
-    usual = {name.lower().removeprefix("#"): cell for name, cell in cells.items()}
+def _names(cells: Mapping[str, Cells]) -> list[str]:
+    """Return what names the rows: their variants, the column ``name``, or the first column."""
+    usual = {name.lower().removeprefix("#"): column for name, column in cells.items()}
     if all(name in usual for name in _VARIANT):
-        contig, position, ref, alt = (str(usual[name]) for name in _VARIANT)
-        return f"{contig}:{position}:{ref.upper()}:{alt.upper()}"
-    return str(cells[NAME] if NAME in cells else next(iter(cells.values())))
+        parts = zip(*(map(str, usual[name].tolist()) for name in _VARIANT), strict=True)
+        return [f"{contig}:{position}:{ref.upper()}:{alt.upper()}" for contig, position, ref, alt in parts]
+    return [str(cell) for cell in (cells[NAME] if NAME in cells else next(iter(cells.values()))).tolist()]
 
 
 def _keys(table: LabelledTable, source: str) -> list[tuple[str, ...]]:

@@ -16,8 +16,9 @@ from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.bed import read_bed_records
 from hyenadna_kit.io.label_columns import LABEL, NAME, expand_columns
 from hyenadna_kit.io.labelled_table import LabelledTable
-from hyenadna_kit.io.table_cells import PLACE, RESERVED, Column, column_of_text, interval_of, require_label
+from hyenadna_kit.io.table_cells import PLACE, RESERVED, Column, interval_of, require_label
 from hyenadna_kit.io.text_lines import numbered_lines
+from hyenadna_kit.io.typed_columns import column_of_text
 
 _SCORE = "score"
 _BED6 = 6

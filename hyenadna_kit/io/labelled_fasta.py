@@ -13,9 +13,10 @@ from typing import NamedTuple
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.fasta_text import WHITESPACE, Header, read_lines
 from hyenadna_kit.io.label_columns import LABEL, NAME, expand_columns
-from hyenadna_kit.io.table_cells import column_of_text, require_label
+from hyenadna_kit.io.table_cells import require_label
 from hyenadna_kit.io.tables import LabelledTable
 from hyenadna_kit.io.text_lines import shortened
+from hyenadna_kit.io.typed_columns import column_of_text
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
 
 FASTA_ENDINGS = (".fa", ".fasta", ".fna")

@@ -14,7 +14,8 @@ from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.io.label_columns import LABEL, NAME, expand_columns
 from hyenadna_kit.io.labelled_table import LabelledTable
 from hyenadna_kit.io.raw_table import Cell
-from hyenadna_kit.io.table_cells import Column, column_of_text, column_of_values, require_label
+from hyenadna_kit.io.table_cells import Column, require_label
+from hyenadna_kit.io.typed_columns import column_of_text, column_of_values
 from hyenadna_kit.io.variant_tables import TableRecord, read_variant_table
 from hyenadna_kit.io.vcf import VariantRecord, allele_kind, read_variants
 from hyenadna_kit.io.vcf_convert import bcf_to_text

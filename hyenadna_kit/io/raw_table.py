@@ -5,16 +5,17 @@ that :mod:`hyenadna_kit.io.tables` reads whatever the format.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.table_blocks import Block, Cell
 from hyenadna_kit.io.text_lines import shortened
 
-_MAX_NAME_LENGTH = 256
+__all__ = ["Cell", "RawTable", "check_names"]
 
-Cell = str | int | float | None
-"""One value; None where Parquet has none."""
+_MAX_NAME_LENGTH = 256
 
 
 class RawTable(NamedTuple):
@@ -22,12 +23,18 @@ class RawTable(NamedTuple):
 
     names: tuple[str, ...]
     """Names of the columns, all different."""
-    rows: Iterator[tuple[int, Sequence[Cell]]]
-    """Number of each row in the file, as ``place`` counts, and its values, one a name."""
+    blocks: Iterator[Block]
+    """The rows, many at a time: their numbers in the file, as ``place`` counts, and a column a name. They
+    are read once."""
     place: str
     """What the numbers count: ``line`` of a text file or ``row`` of Parquet, from 1."""
     is_text: bool
     """Whether numbers are still text."""
+
+    @property
+    def rows(self) -> Iterator[tuple[int, Sequence[Cell]]]:
+        """The same row by row: the number of each, and its values, one a name."""
+        return chain.from_iterable(block.rows for block in self.blocks)
 
 
 def check_names(path: Path, names: Sequence[str]) -> tuple[str, ...]:

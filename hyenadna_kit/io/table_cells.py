@@ -1,11 +1,10 @@
 """What the cells of a labelled table mean.
 
-In: cells as the file holds them, text or numbers. Out: bases, intervals, and columns of numbers or of
-text. An error names the column and the value; whoever reads the row adds the file and the row.
+In: cells as the file holds them, text or numbers. Out: bases and intervals. An error names the column and the
+value; whoever reads the row adds the file and the row.
 """
 
 import math
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -23,19 +22,14 @@ PLACE = (CONTIG, START, END)
 RESERVED = (SEQUENCE, *PLACE, STRAND)
 """Columns that are not kept as they are: sequences or intervals are made of them."""
 
-Column = NDArray[np.int64] | NDArray[np.float64] | tuple[str, ...]
-"""Numbers, or text; in a column of numbers NaN stands for a missing one."""
+Column = NDArray[np.int8] | NDArray[np.int64] | NDArray[np.float64] | tuple[str, ...]
+"""Numbers (int8 where they are 0 and 1), or text; in a column of numbers NaN stands for a missing one."""
 
 _LETTERS = f"{BASES}U{AMBIGUOUS}"
 _VALID = _LETTERS + _LETTERS.lower()
 _VALID_BYTES = _VALID.encode()
 _STRANDS = {"+": Strand.FORWARD, ".": Strand.FORWARD, "-": Strand.REVERSE}
-_MAX_DIGITS = 18
 _NO_LABELS = ("", "nan", "inf", "-inf")
-# As Python and pandas write numbers: 007 and +5 are names.
-_DIGITS = rf"(?:0|[1-9][0-9]{{0,{_MAX_DIGITS - 1}}})"
-_WHOLE = re.compile(rf"-?{_DIGITS}")
-_NUMBER = re.compile(rf"-?(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?inf|nan", re.IGNORECASE)
 
 
 def sequence_of(cell: Cell) -> str:
@@ -95,36 +89,17 @@ def require_label(name: str, cell: Cell) -> None:
     Raises:
         InputError: The cell of column ``name`` is empty, NaN or infinite.
     """
-    is_missing = cell is None or (isinstance(cell, float) and not math.isfinite(cell))
-    if is_missing or (isinstance(cell, str) and cell.lower() in _NO_LABELS):
+    if lacks_label(cell):
         raise InputError(
             f"column {name!r}: expected a label, got {_shown(cell)}; fill it in or remove the row"
         )
 
 
-def column_of_text(cells: list[str]) -> Column:
-    """Return the cells of a text file as numbers where all that are not empty are numbers."""
-    distinct = set(cells)
-    present = distinct - {""}
-    if not present or not all(map(_NUMBER.fullmatch, present)):
-        return tuple(cells)
-    if present == distinct and all(map(_WHOLE.fullmatch, present)):
-        return np.array([int(cell) for cell in cells], dtype=np.int64)
-    return np.array([float(cell or "nan") for cell in cells], dtype=np.float64)
-
-
-def column_of_values(cells: list[Cell]) -> Column:
-    """Return typed cells as one array of numbers or as text; booleans are 0 and 1.
-
-    Raises:
-        OverflowError: A whole number does not fit into 64 bits.
-    """
-    kinds = {type(cell) for cell in cells}
-    if str in kinds or kinds == {type(None)}:
-        return tuple("" if cell is None else str(cell) for cell in cells)
-    if float in kinds or type(None) in kinds:
-        return np.array([math.nan if cell is None else cell for cell in cells], dtype=np.float64)
-    return np.array(cells, dtype=np.int64)
+def lacks_label(cell: Cell) -> bool:
+    """Say whether a cell holds no label: it is missing or no finite number."""
+    if isinstance(cell, str):
+        return cell.lower() in _NO_LABELS
+    return cell is None or (isinstance(cell, float) and not math.isfinite(cell))
 
 
 def _position(name: str, cell: Cell) -> int:

@@ -10,7 +10,7 @@ sequence, the names of other programs for the three (``chrom``, ``chromStart``, 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.label_columns import LABEL, expand_columns
 from hyenadna_kit.io.labelled_table import LabelledTable
 from hyenadna_kit.io.raw_table import Cell, RawTable
+from hyenadna_kit.io.table_blocks import Cells
 from hyenadna_kit.io.table_cells import (
     CONTIG,
     END,
@@ -29,15 +30,13 @@ from hyenadna_kit.io.table_cells import (
     START,
     STRAND,
     Column,
-    column_of_text,
-    column_of_values,
     interval_of,
-    require_label,
     require_same_length,
     sequence_of,
 )
 from hyenadna_kit.io.tables_parquet import read_parquet_table, write_parquet_table
 from hyenadna_kit.io.tables_text import SEPARATORS, read_text_table, write_text_table
+from hyenadna_kit.io.typed_columns import column_of_text_cells, column_of_value_cells, first_without_label
 
 __all__ = [
     "LabelledTable",
@@ -50,7 +49,6 @@ __all__ = [
 ]
 
 _SUFFIXES = (*SEPARATORS, ".parquet")
-_MOST_SHARED = 1 << 16
 _OTHER_NAMES = {
     **dict.fromkeys(("chrom", "chr", "chr_no", "chromosome", "contig"), CONTIG),
     **dict.fromkeys(("start", "chromstart"), START),
@@ -90,13 +88,13 @@ def is_labelled_table(path: Path) -> bool:
     return any(name.endswith(_endings(suffix)) for suffix in _SUFFIXES)
 
 
-def table_columns(path: Path, raw: RawTable, columns: dict[str, list[Cell]]) -> dict[str, Column]:
+def table_columns(path: Path, raw: RawTable, parts: dict[str, list[Cells]]) -> dict[str, Column]:
     """Return columns of cells as numbers or text; the cells are given away one by one.
 
     Raises:
         InputError: A whole number does not fit into 64 bits.
     """
-    return {name: _column(path, raw, name, columns.pop(name)) for name in list(columns)}
+    return {name: _column(path, raw, name, parts.pop(name)) for name in list(parts)}
 
 
 def write_labelled_table(path: Path, table: LabelledTable) -> None:
@@ -165,20 +163,20 @@ def _table(path: Path, raw: RawTable, label_columns: Sequence[str]) -> LabelledT
     labels = _labels(path, raw.names, label_columns)
     sequences: list[str] = []
     intervals: list[Interval] = []
-    others: dict[str, list[Cell]] = {name: [] for name in raw.names if name not in RESERVED}
-    shared: dict[str, str] = {}
-    for number, row in raw.rows:
-        cells = dict(zip(raw.names, row, strict=True))
-        for name in (CONTIG, *others):
-            cells[name] = _shared(cells.get(name), shared)
-        try:
-            _take(cells, pieces, sequences, intervals)
-            for name in labels:
-                require_label(name, cells[name])
-        except InputError as error:
-            raise InputError(f"{path}, {raw.place} {number}, {error}") from None
-        for name, values in others.items():
-            values.append(cells[name])
+    others: dict[str, list[Cells]] = {name: [] for name in raw.names if name not in RESERVED}
+    for block in raw.blocks:
+        cells = dict(zip(raw.names, block.columns, strict=True))
+        of_pieces = {name: cells[name].tolist() for name in RESERVED if name in cells}
+        unlabelled = first_without_label({name: cells[name] for name in labels})
+        for row, values in enumerate(zip(*of_pieces.values(), strict=True)):
+            try:
+                _take(dict(zip(of_pieces, values, strict=True)), pieces, sequences, intervals)
+            except InputError as error:
+                raise InputError(f"{path}, {raw.place} {block.numbers[row]}, {error}") from None
+            if unlabelled is not None and row == unlabelled.row:
+                unlabelled.refuse(cells, f"{path}, {raw.place} {block.numbers[row]}")
+        for name, parts in others.items():
+            parts.append(cells[name].narrowed())
     if not sequences and not intervals:
         raise InputError(f"{path} names its columns but has no rows; fill it or leave it out")
     return LabelledTable(
@@ -218,16 +216,9 @@ def _pieces(path: Path, names: Sequence[str]) -> _Pieces:
     return pieces
 
 
-def _shared(cell: Cell, shared: dict[str, str]) -> Cell:
-    """Return one object for equal text: classes and contigs come again in every row."""
-    if not isinstance(cell, str):
-        return cell
-    return shared.setdefault(cell, cell) if len(shared) < _MOST_SHARED else shared.get(cell, cell)
-
-
-def _column(path: Path, raw: RawTable, name: str, cells: list[Cell]) -> Column:
+def _column(path: Path, raw: RawTable, name: str, parts: list[Cells]) -> Column:
     try:
-        return column_of_text(cast("list[str]", cells)) if raw.is_text else column_of_values(cells)
+        return column_of_text_cells(parts) if raw.is_text else column_of_value_cells(parts)
     except OverflowError:
         raise InputError(
             f"{path}, column {name!r}: a number does not fit into 64 bits; write the column as text"

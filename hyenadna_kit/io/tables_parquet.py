@@ -1,6 +1,7 @@
 """Tables as Parquet, through pyarrow.
 
-In: a path. Out: rows of text and numbers, or a file. Columns of other types (lists, dates) are refused.
+In: a path. Out: blocks of rows, text and numbers; or a file. Columns of other types (lists, dates) are
+refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +12,10 @@ from typing import Any
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import atomic_file
 from hyenadna_kit.io.raw_table import Cell, RawTable, check_names
+from hyenadna_kit.io.table_blocks import Block, Cells, NumberCells, TextCells
 
 _ROWS_AT_A_TIME = 1 << 16
+_CELLS_AT_A_TIME = 1 << 24
 _MOST_ROWS = 50_000_000
 """A few bytes of Parquet can stand for any number of equal rows."""
 
@@ -34,7 +37,7 @@ def read_parquet_table(path: Path) -> RawTable:
     names = check_names(path, schema.names)
     for field in schema:
         _require_plain(path, field)
-    return RawTable(names, _rows(path), place="row", is_text=False)
+    return RawTable(names, _blocks(path, len(names)), place="row", is_text=False)
 
 
 def write_parquet_table(path: Path, columns: Mapping[str, Sequence[Cell] | Any]) -> None:
@@ -47,15 +50,28 @@ def write_parquet_table(path: Path, columns: Mapping[str, Sequence[Cell] | Any])
         pq.write_table(table, temporary)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Sequence[Cell]]]:
+def _blocks(path: Path, num_columns: int) -> Iterator[Block]:
     import pyarrow.parquet as pq
 
     done = 0
+    rows_at_a_time = max(1, min(_ROWS_AT_A_TIME, _CELLS_AT_A_TIME // max(1, num_columns)))
     with _read_errors(path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_ROWS_AT_A_TIME):
-            columns = [column.to_pylist() for column in batch.columns]
-            yield from enumerate(zip(*columns, strict=True), start=done + 1)
+        for batch in file.iter_batches(rows_at_a_time):
+            columns = [_cells(column) for column in batch.columns]
+            yield Block(range(done + 1, done + batch.num_rows + 1), columns)
             done += batch.num_rows
+
+
+def _cells(column: Any) -> Cells:
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
+        return NumberCells.of(column)
+    cells = TextCells.of(column)
+    cells.distinct.to_pylist()  # raises where it is no UTF-8, while the file is still known
+    return cells
 
 
 def _require_plain(path: Path, field: Any) -> None:

@@ -1,7 +1,7 @@
 """Tables as text: one row a line, values separated by commas or tabs, names in the first line.
 
-In: a path. Out: rows of text, or a file. A value that holds the separator or a quote stands in quotes, as
-spreadsheets write it. A value never holds a line break, so that an error can name its line.
+In: a path. Out: blocks of rows of text, or a file. A value that holds the separator or a quote stands in
+quotes, as spreadsheets write it. A value never holds a line break, so that an error can name its line.
 """
 
 import csv
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.io.raw_table import Cell, RawTable, check_names
+from hyenadna_kit.io.table_blocks import Block, TextCells, batches, block_of_texts
 from hyenadna_kit.io.text_lines import MAX_LINE_BYTES, numbered_lines, write_lines
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -18,6 +19,9 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 _PLURALS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 _QUOTE = '"'
+_BYTE_ORDER_MARK = "\ufeff"
+_LINE_WEIGHT = 512
+"""Bytes that a line takes besides its letters, about."""
 
 
 def read_text_table(path: Path, separator: str) -> RawTable:
@@ -34,8 +38,8 @@ def read_text_table(path: Path, separator: str) -> RawTable:
         raise InputError(f"table {path} is empty; its first line must name the columns")
     names = _split(f"{path}, line {number}", header, separator)
     _refuse_other_separator(path, names, separator)
-    rows = _rows(path, lines, names, separator)
-    return RawTable(check_names(path, names), rows, place="line", is_text=True)
+    blocks = _blocks(path, lines, names, separator)
+    return RawTable(check_names(path, names), blocks, place="line", is_text=True)
 
 
 def write_text_table(
@@ -59,9 +63,50 @@ class _Line:
         return line
 
 
-def _rows(
+def _blocks(
     path: Path, lines: Iterator[tuple[int, str]], names: Sequence[str], separator: str
-) -> Iterator[tuple[int, Sequence[Cell]]]:
+) -> Iterator[Block]:
+    """Yield the rows; those before a mistake come out before its error does."""
+    for batch in batches(lines, lambda line: len(line[1]) + _LINE_WEIGHT):
+        columns = _plain_columns([line for _, line in batch], len(names), separator)
+        if columns is not None:
+            yield Block([number for number, _ in batch], columns)
+            continue
+        for rows in batches(_rows(path, batch, names, separator), lambda _: 0):
+            yield block_of_texts(rows)
+
+
+def _plain_columns(lines: Sequence[str], num_columns: int, separator: str) -> list[TextCells] | None:
+    """Return the columns of lines, or None where a line has quotes or another number of values."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    text = "\n".join(lines)
+    # A mark of the byte order would be dropped in front of a block; here it is part of a value.
+    if _QUOTE in text or text.startswith(_BYTE_ORDER_MARK):
+        return None
+    data = text.encode()
+    names = [str(number) for number in range(num_columns)]
+    kind = pa.dictionary(pa.int32(), pa.string())
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(data),
+            arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data) + 1),
+            arrow_csv.ParseOptions(delimiter=separator, quote_char=False, double_quote=False),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, kind), null_values=[], check_utf8=False
+            ),
+        )
+    except pa.ArrowException:
+        return None
+    if table.num_rows != len(lines) or table.num_columns != num_columns:
+        return None
+    return [TextCells.of(column.combine_chunks()) for column in table.columns]
+
+
+def _rows(
+    path: Path, lines: Iterable[tuple[int, str]], names: Sequence[str], separator: str
+) -> Iterator[tuple[int, Sequence[str]]]:
     for number, line in lines:
         values = _split(f"{path}, line {number}", line, separator)
         if len(values) != len(names):

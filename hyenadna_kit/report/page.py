@@ -5,8 +5,11 @@ the page defines, see :mod:`hyenadna_kit.report.svg`.
 """
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
+from urllib.parse import quote
 
 _LIGHT = (
     "--ink:#222;--soft:#666;--paper:#fff;--panel:#fafafa;--rule:#ddd;"
@@ -80,6 +83,11 @@ def html_table(head: Iterable[str], rows: Iterable[Sequence[str]], *, style: str
 def figure(picture: str, caption: str) -> str:
     """Return a picture, which is SVG, above its caption, which is HTML."""
     return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>\n"
+
+
+def address(target: Path, folder: Path) -> str:
+    """Return what a page in ``folder`` calls a file by, in an attribute of HTML."""
+    return escape(quote(os.path.relpath(target, folder)))
 
 
 def format_number(value: float) -> str:

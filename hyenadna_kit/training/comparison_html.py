@@ -4,14 +4,12 @@ In: what :func:`~hyenadna_kit.training.comparison.compare_runs` returns. Out: th
 to what lies in the run folders; mappings for JSON.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from hyenadna_kit.report.page import figure, html_table, render_page
+from hyenadna_kit.report.page import address, figure, html_table, render_page
 from hyenadna_kit.training.comparison import FIGURE_NAME, REPORT_NAME, HeldOutFigures, Recipe, Run
 from hyenadna_kit.training.run_folder import CONFIG_NAME
 
@@ -90,7 +88,7 @@ def _sections(recipes: Sequence[Recipe], out: Path) -> Iterator[str]:
     for run in runs:
         picture = run.folder / FIGURE_NAME
         if picture.exists():
-            image = f'<img src="{_address(picture, out)}" alt="bits per base against length and position">'
+            image = f'<img src="{address(picture, out)}" alt="bits per base against length and position">'
             yield figure(image, f"{escape(run.recipe)}, seed {run.seed}")
 
 
@@ -120,7 +118,7 @@ def _run_row(run: Run, out: Path) -> tuple[str, ...]:
 def _links(run: Run, out: Path) -> Iterator[str]:
     for name, text in ((CONFIG_NAME, "options"), (REPORT_NAME, "training"), (FIGURE_NAME, "by length")):
         if (run.folder / name).exists():
-            yield f'<a href="{_address(run.folder / name, out)}">{text}</a>'
+            yield f'<a href="{address(run.folder / name, out)}">{text}</a>'
 
 
 def _gain(test: HeldOutFigures) -> str:
@@ -138,7 +136,3 @@ def _baseline(recipe: Recipe) -> str | None:
 
 def _spread(mean: float, values: Sequence[float]) -> str:
     return f"{mean:.4f}" if len(values) == 1 else f"{mean:.4f} ({min(values):.4f} to {max(values):.4f})"
-
-
-def _address(target: Path, out: Path) -> str:
-    return escape(quote(os.path.relpath(target, out)))

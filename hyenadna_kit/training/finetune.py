@@ -6,6 +6,7 @@ RUN/config.resolved.yaml, run.json    what all of them were started with
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ _RECORD_KEYS = ("train_fingerprint", "validation_fingerprint", "start_fingerprin
 _FREE_OPTIONS = frozenset(
     {
         *("model", "train", "validation", "test", "data", "genome", "labels", "track", "out"),
-        *("num_workers", "baselines", "control"),
+        *("num_workers", "baselines", "control", "part"),
     }
 )
 _BEST = "checkpoints/best"
@@ -152,7 +153,8 @@ def finetune(task: FinetuneTask, selection: Selection) -> Iterator[SeedRun]:
         place = Path(task.config.out) / "seeds" / str(seed)
         folder = RunFolder(place, record_keys=_RECORD_KEYS, free_options=_FREE_OPTIONS)
         folder.refuse_foreign()
-        with locked(place.resolve()), telling_how_to_go_on():
+        waiting = partial(announce, f"another process trains in {place}; waiting for it to end")
+        with locked(place.resolve(), on_wait=waiting), telling_how_to_go_on():
             folder.start(to_mapping(task.config) | {"seeds": [seed]}, record)
             if not folder.has_model():
                 _train(task, selection, folder, seed)

@@ -9,7 +9,9 @@ from hyenadna_kit.heads.pooling import Pooling
 from hyenadna_kit.heads.variant_effect import Combination
 from hyenadna_kit.training.optim import OptimizerConfig
 
-BaselineName = Literal["kmer", "position", "cnn"]
+_LEAST_FOLDS = 3
+
+BaselineName = Literal["kmer", "position", "cnn", "scratch"]
 """What a fine-tuned model is compared with."""
 
 _LEAST = {
@@ -47,7 +49,13 @@ class FinetuneConfig:
     """Share of the training examples that is set aside where there is no validation file; equal sequences
     stay together."""
     validation_seed: int = 0
-    """Of the draw of that share."""
+    """Of the draw of that share, and of parts."""
+    folds: int = 0
+    """Divide the training rows into so many parts, 3 at least: each is measured by models that were trained
+    on the others but one, which chooses the epoch. 0: no parts."""
+    group_column: str | None = None
+    """Column of what belongs together, as a gene or a locus: rows of one value are set aside together, and
+    intervals are found by drawing values, and not rows, anew."""
     genome: str | None = None
     """Genome store or FASTA, where the files hold places or variants."""
     labels: str | None = None
@@ -73,7 +81,8 @@ class FinetuneConfig:
     """Columns (or INFO keys, or keys of a FASTA header) that are predicted; of binary and multiclass one.
     Patterns (y_*) and runs of columns (first..last) stand for many."""
     pooling: Pooling = "mean"
-    """How one vector is made of all positions: mean, max, last, first, centre or attention."""
+    """How one vector is made of all positions: mean, max, last, first, centre, attention, or positions (one
+    behind the other, where each has a meaning of its own)."""
     dropout: float = 0.1
     """Dropout before the last layer."""
     embed_dropout: float | None = None
@@ -116,14 +125,18 @@ class FinetuneConfig:
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
     baselines: tuple[BaselineName, ...] = ("kmer", "position", "cnn")
-    """What is fitted beside the model, on the same tables: kmer and position (linear models) and cnn (a small
-    convolutional network). An empty list leaves all out."""
+    """What is fitted beside the model, on the same tables: kmer and position (linear models), cnn (a small
+    convolutional network) and scratch (the model itself from weights drawn anew, all of it trained, with the
+    same seeds). An empty list leaves all out."""
     duplicates: Literal["keep", "drop"] = "keep"
     """drop removes from training and validation the rows whose sequence, or one that resembles it, is in the
     test table. They are counted in any case."""
     control: Literal["none", "shuffled"] = "none"
     """shuffled trains the first seed once more on labels that have changed their rows, which nothing can be
     learnt from: what is above chance then is a mistake."""
+    part: Literal["all", "seeds", "baselines", "control"] = "all"
+    """What is done: all, up to the report, or one part of it. Parts may be processes beside each other; all
+    finds what they have done, and measures."""
 
     def __post_init__(self) -> None:
         for name in ("model", "out"):
@@ -142,6 +155,7 @@ class FinetuneConfig:
         if len(set(self.baselines)) < len(self.baselines):
             raise ValueError(f"baselines must name each once, got {', '.join(self.baselines)}")
         self._check_columns()
+        self._check_part()
 
     def _check_inputs(self) -> None:
         files = [name for name in ("train", "validation", "test") if getattr(self, name) is not None]
@@ -150,6 +164,13 @@ class FinetuneConfig:
             raise ValueError(
                 f"name the files by --train (and more), or a folder by --data; got {given or 'none'}"
             )
+        if self.folds and (self.folds < _LEAST_FOLDS or self.validation or self.test):
+            raise ValueError(
+                f"folds must be 0, or {_LEAST_FOLDS} at least without --validation and --test: the rows of "
+                f"--train are divided; got {self.folds}"
+            )
+        if self.folds and self.control != "none":
+            raise ValueError("control is of one division into tables; leave it or folds out")
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must lie between 0 and 1, got {self.validation_share}")
         if self.track and (self.task != "regression" or self.labels or self.labels_of == "base"):
@@ -167,7 +188,8 @@ class FinetuneConfig:
         )
         if self.lora_rank and (self.fresh_weights or self.trained_layers is not None):
             raise ValueError(
-                "lora_rank adapts pretrained layers that are frozen; leave fresh_weights and trained_layers out"
+                "lora_rank adapts pretrained layers, which stay as they are; leave fresh_weights and "
+                "trained_layers out"
             )
         if self.lora_scale <= 0:
             raise ValueError(f"lora_scale must be above 0, got {self.lora_scale}")
@@ -180,6 +202,12 @@ class FinetuneConfig:
             raise ValueError(f"a {self.task} task has one label column, got {', '.join(columns)}")
         if self.class_weights == "balanced" and self.task == "regression":
             raise ValueError("class_weights balanced is for classes, the task is regression; leave it out")
+
+    def _check_part(self) -> None:
+        if self.part != "all" and self.folds:
+            raise ValueError(f"part {self.part} is of runs without folds, got folds {self.folds}")
+        if self.part == "control" and self.control == "none":
+            raise ValueError("part control trains the control; name one, --control shuffled")
 
     @property
     def predicts_positions(self) -> bool:

@@ -4,12 +4,15 @@ In: the options and the model. Out: the examples of each side, and the head that
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
+from jaxtyping import Int
 from lightning import LightningDataModule
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from hyenadna_kit.batch import LabelledBatch
@@ -25,7 +28,8 @@ from hyenadna_kit.training.finetune_config import FinetuneConfig
 from hyenadna_kit.training.finetune_labels import read_labels
 from hyenadna_kit.training.finetune_pieces import PieceReader
 from hyenadna_kit.training.finetune_tables import SideTable, fingerprints, read_sides
-from hyenadna_kit.training.validation_share import validation_rows
+from hyenadna_kit.training.labels import Labelling
+from hyenadna_kit.training.set_aside import group_numbers, part_numbers, validation_rows
 from hyenadna_kit.windows.epochs import EpochSampler
 from hyenadna_kit.windows.examples import ExampleDataset, Examples, batches_in_order, collate_examples
 from hyenadna_kit.windows.selected_examples import select_examples
@@ -46,6 +50,14 @@ class FinetuneData:
     """What predicts their labels."""
     record: dict[str, Any]
     """Fingerprints, which decide the result beside the options."""
+    head_of: Callable[[NDArray[np.generic]], LabelledHeadConfig]
+    """The head, from the labels of the training rows: it knows their classes' shares, mean and deviation."""
+    parts: Int[np.ndarray, " rows"] | None = None
+    """Part that each training row is in, where each part is measured in turn."""
+
+    def with_examples(self, examples: dict[str, Examples]) -> Self:
+        """Return a task of other rows, with the head that is learnt from them."""
+        return replace(self, examples=examples, head=self.head_of(examples[TRAIN].labels), parts=None)
 
 
 def read_finetune_data(config: FinetuneConfig, tokenizer: NucleotideTokenizer, length: int) -> FinetuneData:
@@ -69,17 +81,22 @@ def read_finetune_data(config: FinetuneConfig, tokenizer: NucleotideTokenizer, l
     reader = PieceReader(config, tokenizer, length)
     pieces = {side: reader.pieces(each) for side, each in sides.items()}
     labelling, rows = read_labels(config, reader.genome, sides, pieces)
-    examples = {side: Examples(pieces[side], *rows[side]) for side in sides}
-    if VALIDATION not in examples:
-        examples |= _divided(
-            examples[TRAIN], validation_rows(sides[TRAIN].table, config, sides[TRAIN].source)
-        )
+    examples = {
+        side: Examples(pieces[side], *rows[side], groups=group_numbers(each.table, config))
+        for side, each in sides.items()
+    }
+    train, parts = sides[TRAIN], None
+    if config.folds:
+        parts = part_numbers(train.table, config, train.source)
+    elif VALIDATION not in examples:
+        examples |= _divided(examples[TRAIN], validation_rows(train.table, config, train.source))
     examples = {side: examples[side] for side in SIDES if side in examples}
     for side, each in examples.items():
         labelling.check_measurable(each.labels, sides.get(side, sides[TRAIN]).source)
-    of_labels = labelling.head_options(examples[TRAIN].labels, balanced=config.class_weights == "balanced")
     record |= _fingerprints_of(reader.genomes.values(), examples, config)
-    return FinetuneData(examples, _head(config, kind, of_labels), record)
+    longest = max(max(each.lengths) for each in pieces.values())
+    head_of = partial(_head, config, kind, longest, labelling)
+    return FinetuneData(examples, head_of(examples[TRAIN].labels), record, head_of, parts)
 
 
 def _fingerprints_of(
@@ -119,14 +136,19 @@ def _divided(train: Examples, held_out: Sequence[int]) -> dict[str, Examples]:
     }
 
 
-def _head(config: FinetuneConfig, kind: str, of_labels: Mapping[str, Any]) -> LabelledHeadConfig:
+def _head(
+    config: FinetuneConfig, kind: str, longest: int, labelling: Labelling, train: NDArray[np.generic]
+) -> LabelledHeadConfig:
     """Return what predicts the labels: of variants, of positions or of sequences."""
+    of_labels = labelling.head_options(train, balanced=config.class_weights == "balanced")
     options = {"objective": config.task, "dropout": config.dropout, **of_labels}
     if config.predicts_positions:
         return NucleotideHeadConfig(bin_size=config.bin_size, **options)
+    num_positions = longest if config.pooling == "positions" else 0
+    options |= {"pooling": config.pooling, "num_positions": num_positions}
     if kind == VARIANTS:
-        return VariantEffectHeadConfig(pooling=config.pooling, combine=config.combine, **options)
-    return SequenceHeadConfig(pooling=config.pooling, **options)
+        return VariantEffectHeadConfig(combine=config.combine, **options)
+    return SequenceHeadConfig(**options)
 
 
 class LabelledData(LightningDataModule):

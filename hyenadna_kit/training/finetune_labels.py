@@ -60,7 +60,9 @@ def read_labels(
 
 def _columns(config: FinetuneConfig, train: SideTable) -> tuple[str, ...]:
     """Return the columns that the options mean."""
-    columns = expand_columns(config.label_columns, tuple(train.table.columns))
+    columns = expand_columns(
+        config.label_columns, tuple(name for name in train.table.columns if name != config.group_column)
+    )
     if config.task in ("binary", "multiclass") and len(columns) > 1:
         meant = ", ".join(config.label_columns)
         raise InputError(

@@ -39,11 +39,16 @@ def read_sides(config: FinetuneConfig) -> dict[str, SideTable]:
         InputError: A file is no use: it, and where there is one the row and the value, are named.
     """
     paths = side_paths(config)
-    from_elsewhere = config.labels is not None or bool(config.track)
-    columns = () if from_elsewhere else config.label_columns
-    sides = {side: SideTable(read_labelled(path, columns), str(path)) for side, path in paths.items()}
+    if config.folds and len(paths) > 1:
+        raise InputError(
+            f"folds divide training rows alone, and there are {', '.join(map(str, paths.values()))}"
+        )
+    groups = () if config.group_column is None else (config.group_column,)
+    columns = groups if config.track else (*config.label_columns, *groups)
+    own = () if config.labels is not None else columns
+    sides = {side: SideTable(read_labelled(path, own), str(path)) for side, path in paths.items()}
     if config.labels is not None:
-        sides = _with_labels(Path(config.labels), config.label_columns, sides)
+        sides = _with_labels(Path(config.labels), columns, sides)
     return sides
 
 

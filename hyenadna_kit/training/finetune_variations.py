@@ -10,12 +10,13 @@ from jaxtyping import Int
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.training.finetune import FinetuneTask
 from hyenadna_kit.training.finetune_data import TRAIN
+from hyenadna_kit.training.labels import varies
 from hyenadna_kit.windows.selected_examples import select_examples, shuffle_labels
 
 CONTROL_NAME = "control"
 """Folder, in that of the run, of the run on shuffled labels."""
-
-_LEAST_LABELS = 2
+SCRATCH_NAME = "scratch"
+"""Folder, in that of the run, of the run from weights drawn anew."""
 
 
 def without_rows(task: FinetuneTask, dropped: Mapping[str, Int[np.ndarray, " rows"]]) -> FinetuneTask:
@@ -32,13 +33,13 @@ def without_rows(task: FinetuneTask, dropped: Mapping[str, Int[np.ndarray, " row
     for side, rows in dropped.items():
         kept = np.setdiff1d(np.arange(len(examples[side])), rows)
         left = select_examples(examples[side], kept) if len(kept) else None
-        if left is None or len(np.unique(left.labels, axis=0)) < _LEAST_LABELS:
+        if left is None or not varies(left.labels):
             raise InputError(
                 f"{len(rows):,} of {len(examples[side]):,} rows of the {side} table repeat in the table that "
                 "is measured, and the rest is no use; divide the rows anew, or --duplicates keep"
             )
         examples[side] = left
-    return replace(task, data=replace(task.data, examples=examples))
+    return replace(task, data=task.data.with_examples(examples))
 
 
 def with_shuffled_labels(task: FinetuneTask) -> FinetuneTask:
@@ -52,3 +53,16 @@ def with_shuffled_labels(task: FinetuneTask) -> FinetuneTask:
         record=task.data.record | {"train_labels": "shuffled"},
     )
     return replace(task, config=replace(task.config, seeds=(seed,), out=str(out)), data=data)
+
+
+def with_fresh_weights(task: FinetuneTask) -> FinetuneTask:
+    """Return the task without its pretraining: all weights drawn anew, and all trained."""
+    config = replace(
+        task.config,
+        fresh_weights=True,
+        trained_layers=None,
+        lora_rank=0,
+        layer_decay=1.0,
+        out=str(Path(task.config.out) / SCRATCH_NAME),
+    )
+    return replace(task, config=config)

@@ -5,21 +5,22 @@ as an array: the number of each row's class, or a number a column.
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.io.table_blocks import first_row
 from hyenadna_kit.io.table_cells import Column
 from hyenadna_kit.io.tables import LabelledTable
 from hyenadna_kit.training.finetune_config import FinetuneConfig
 
 _MOST_SHOWN = 8
-_LEAST_TO_MEASURE = 2
+_NO_CLASS = -1
+_ROWS_AT_A_TIME = 4096
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Labelling(ABC):
 
     def check_measurable(self, labels: NDArray[np.generic], path: str) -> None:
         """Refuse labels that are all alike: nothing can be measured on them."""
-        if len(np.unique(labels, axis=0)) < _LEAST_TO_MEASURE:
+        if not varies(labels):
             raise InputError(f"{path}: every row has the same label; nothing can be measured on it")
 
     @abstractmethod
@@ -63,14 +64,16 @@ class ClassLabels(Labelling):
         """Return the number of each row's class."""
         (name,) = self.names
         numbers = {label: number for number, label in enumerate(self.classes)}
-        labels = _texts(table.columns[name])
-        for row, label in enumerate(labels, start=1):
-            if label not in numbers:
-                raise InputError(
-                    f"{path}, row {row}: class {label!r} is not in the training table, which has "
-                    f"{_listed(self.classes)}; remove the row, or train on the class"
-                )
-        return np.array([numbers[label] for label in labels], dtype=np.int64)
+        found = _distinct(table.columns[name])
+        labels = np.array([numbers.get(text, _NO_CLASS) for text in found.texts], dtype=np.int64)[found.codes]
+        row = first_row(labels == _NO_CLASS)
+        if row is not None:
+            label = found.texts[found.codes[row]]
+            raise InputError(
+                f"{path}, row {row + 1}: class {label!r} is not in the training table, which has "
+                f"{_listed(self.classes)}; remove the row, or train on the class"
+            )
+        return labels
 
     def head_options(self, train: NDArray[np.generic], *, balanced: bool) -> dict[str, Any]:
         """Return the names of the classes, and their weights."""
@@ -84,17 +87,20 @@ class YesOrNoLabels(Labelling):
     """Columns of 0 and 1."""
 
     def encode(self, table: LabelledTable, path: str) -> NDArray[np.generic]:
-        """Return the columns beside each other."""
-        labels = _numbers(table, self.names, path)
-        row, column = _first(~np.isin(labels, (0, 1)))
-        if row is not None:
-            found = f"{self.names[column]!r}: expected 0 or 1, got {labels[row, column]:g}"
+        """Return the columns beside each other, as int8."""
+        columns = _numbers(table, self.names, path)
+        rows = {name: first_row((each != 0) & (each != 1)) for name, each in columns.items()}
+        wrong = {name: row for name, row in rows.items() if row is not None}
+        if wrong:
+            name = min(wrong, key=lambda name: wrong[name])
+            row = wrong[name]
+            found = f"{name!r}: expected 0 or 1, got {float(columns[name][row]):g}"
             raise InputError(f"{path}, row {row + 1}, column {found}")
-        return labels
+        return _beside(list(columns.values()), np.int8)
 
     def head_options(self, train: NDArray[np.generic], *, balanced: bool) -> dict[str, Any]:
         """Return the names of the columns, and what a 1 of each counts."""
-        share = np.asarray(train, dtype=np.float64).mean(0)
+        share = train.mean(axis=0, dtype=np.float64)
         for name, each in zip(self.names, share, strict=True):
             if each in (0, 1):
                 raise InputError(
@@ -109,7 +115,7 @@ class NumberLabels(Labelling):
 
     def encode(self, table: LabelledTable, path: str) -> NDArray[np.generic]:
         """Return the columns beside each other."""
-        return _numbers(table, self.names, path)
+        return _beside(list(_numbers(table, self.names, path).values()), np.float64)
 
     def check_measurable(self, labels: NDArray[np.generic], path: str) -> None:
         """Refuse columns of which every one is constant, or has no number."""
@@ -168,34 +174,63 @@ def learn_classes(config: FinetuneConfig, column: Column, source: str) -> ClassL
 
 def _classes(column: Column, path: str) -> tuple[str, ...]:
     """Return the names of the classes: numbers from 0 on, or texts in their order."""
-    counts = Counter(_texts(column))
-    if len(counts) < 2:
-        raise InputError(f"{path}: every row has the class {next(iter(counts))!r}; a task needs two at least")
+    found = dict.fromkeys(_distinct(column).texts)
+    if len(found) < 2:
+        raise InputError(f"{path}: every row has the class {next(iter(found))!r}; a task needs two at least")
     if not isinstance(column, np.ndarray):
-        return tuple(sorted(counts))
-    names = tuple(map(str, range(len(counts))))
-    if set(names) != set(counts):
-        found = _listed(tuple(sorted(counts, key=float)))
+        return tuple(sorted(found))
+    names = tuple(map(str, range(len(found))))
+    if set(names) != set(found):
+        listed = _listed(tuple(sorted(found, key=float)))
         raise InputError(
-            f"{path}: classes that are numbers must be 0 to {len(counts) - 1}, each with a row, got {found}; "
+            f"{path}: classes that are numbers must be 0 to {len(found) - 1}, each with a row, got {listed}; "
             "number them anew, or write names"
         )
     return names
 
 
-def _texts(column: Column) -> list[str]:
-    """Return a column of classes as text: 1 and 1.0 are the same class."""
-    if isinstance(column, np.ndarray):
-        return [f"{value:.0f}" if float(value).is_integer() else str(value) for value in column.tolist()]
-    return list(column)
+class _Distinct(NamedTuple):
+    """What a column of classes holds."""
+
+    texts: Sequence[str]
+    """Its classes as text: 1 and 1.0 are the same class."""
+    codes: NDArray[np.int64]
+    """Number of the text of each row."""
 
 
-def _numbers(table: LabelledTable, names: Sequence[str], path: str) -> NDArray[np.float64]:
+def _distinct(column: Column) -> _Distinct:
+    if not isinstance(column, np.ndarray):
+        codes = {text: code for code, text in enumerate(dict.fromkeys(column))}
+        return _Distinct(tuple(codes), np.fromiter(map(codes.__getitem__, column), np.int64, len(column)))
+    # By their bits, for -0.0 is another text than 0.0.
+    values, codes_of_rows = np.unique(column.view(f"i{column.itemsize}"), return_inverse=True)
+    texts = [
+        f"{value:.0f}" if float(value).is_integer() else str(value)
+        for value in values.view(column.dtype).tolist()
+    ]
+    return _Distinct(texts, codes_of_rows)
+
+
+def varies(labels: NDArray[np.generic]) -> bool:
+    """Say whether two rows differ."""
+    return len(labels) > 1 and bool((labels.max(axis=0) != labels.min(axis=0)).any())
+
+
+def _numbers(table: LabelledTable, names: Sequence[str], path: str) -> dict[str, NDArray[Any]]:
     for name in names:
         if not isinstance(table.columns[name], np.ndarray):
             found = f"holds text, such as {table.columns[name][0]!r}"
             raise InputError(f"{path}: column {name!r} {found}; numbers are predicted")
-    return np.stack([np.asarray(table.columns[name], dtype=np.float64) for name in names], axis=1)
+    return {name: np.asarray(table.columns[name]) for name in names}
+
+
+def _beside(columns: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[np.generic]:
+    """Return columns as those of one array, some thousand rows at a time: a row stays in the cache."""
+    beside = np.empty((len(columns[0]), len(columns)), dtype=dtype)
+    for start in range(0, len(beside), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        np.stack([column[rows] for column in columns], axis=1, out=beside[rows], casting="unsafe")
+    return beside
 
 
 def _ranges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -204,11 +239,6 @@ def _ranges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     highest = np.where(is_number, numbers, -np.inf).max(axis=0)
     lowest = np.where(is_number, numbers, np.inf).min(axis=0)
     return np.where(is_number.any(axis=0), highest - lowest, 0)
-
-
-def _first(wrong: NDArray[np.bool_]) -> tuple[int | None, int]:
-    places = np.argwhere(wrong)
-    return (int(places[0][0]), int(places[0][1])) if len(places) else (None, 0)
 
 
 def _listed(classes: Sequence[str]) -> str:

@@ -1,13 +1,14 @@
-"""Which training rows are set aside for validation, where a task has no such file.
+"""Which training rows are set aside: for validation, where a task has no such file, or for each part in turn.
 
-In: a table and the options. Out: numbers of rows, a pure function of both. Rows that are equal, on either
-strand, are all set aside or none of them, and every class gives about the same share.
+In: a table and the options. Out: numbers of rows or of parts, a pure function of both. Rows of one group, or
+else those that are equal on either strand, are set aside together; every class gives about the same share.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Int
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.alphabet import reverse_complement
@@ -31,7 +32,7 @@ def validation_rows(table: LabelledTable, config: FinetuneConfig, source: str) -
     """
     classes = _classes(table, config)
     room = {name: config.validation_share * count for name, count in Counter(classes).items()}
-    groups = _groups(table)
+    groups = _groups(table, config)
     generator = np.random.default_rng(config.validation_seed)
     held_out: list[int] = []
     for number in generator.permutation(len(groups)).tolist():
@@ -47,10 +48,50 @@ def validation_rows(table: LabelledTable, config: FinetuneConfig, source: str) -
     return sorted(held_out)
 
 
-def _groups(table: LabelledTable) -> list[list[int]]:
-    """Return the rows that are equal to each other."""
+def part_numbers(table: LabelledTable, config: FinetuneConfig, source: str) -> Int[np.ndarray, " rows"]:
+    """Return the part of each row, from 0; all have about as many rows of each class.
+
+    Args:
+        table: The training rows.
+        config: Has the number of parts and the seed.
+        source: Where the rows come from, for the error.
+
+    Raises:
+        InputError: There are fewer groups than parts.
+    """
+    classes, groups = _classes(table, config), _groups(table, config)
+    if len(groups) < config.folds:
+        of_what = "different rows" if config.group_column is None else f"values of {config.group_column!r}"
+        raise InputError(
+            f"{source}: {len(groups)} {of_what} make no {config.folds} parts; take fewer --folds"
+        )
+    shuffled = np.random.default_rng(config.validation_seed).permutation(len(groups)).tolist()
+    parts = np.empty(table.num_rows, dtype=np.int64)
+    rows_of = [Counter[str]() for _ in range(config.folds)]
+    for number in sorted(shuffled, key=lambda each: -len(groups[each])):
+        rows = groups[number]
+        name = classes[rows[0]]
+        part = min(range(config.folds), key=lambda each: (rows_of[each][name], rows_of[each].total()))
+        rows_of[part].update(classes[row] for row in rows)
+        parts[rows] = part
+    return parts
+
+
+def group_numbers(table: LabelledTable, config: FinetuneConfig) -> Int[np.ndarray, " rows"] | None:
+    """Return the number of each row's group; None where the options name no column of groups."""
+    if config.group_column is None:
+        return None
+    values = list(map(str, table.columns[config.group_column]))
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return np.array([numbers[value] for value in values], dtype=np.int64)
+
+
+def _groups(table: LabelledTable, config: FinetuneConfig) -> list[list[int]]:
+    """Return the rows that belong together."""
+    column = config.group_column
+    keys = _keys(table) if column is None else map(str, table.columns[column])
     groups: dict[str, list[int]] = {}
-    for row, key in enumerate(_keys(table)):
+    for row, key in enumerate(keys):
         groups.setdefault(key, []).append(row)
     return list(groups.values())
 

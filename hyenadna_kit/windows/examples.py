@@ -132,6 +132,8 @@ class Examples:
     """What is predicted: one row an example; or one row a position or bin, example after example."""
     first_rows: NDArray[np.int64] | None = None
     """Where positions are predicted, the first row of each example, and one past the last row of all."""
+    groups: NDArray[np.int64] | None = None
+    """Number of what each example belongs to, as its locus; None where each stands for itself."""
 
     def __len__(self) -> int:
         return len(self.labels) if self.first_rows is None else len(self.first_rows) - 1
@@ -141,6 +143,14 @@ class Examples:
         """Sequences that an example is: two of a variant."""
         return len(self.pieces.tokens(0))
 
+    @property
+    def row_groups(self) -> NDArray[np.int64] | None:
+        """What each row of ``labels`` belongs to; None where each stands for itself."""
+        if self.first_rows is None:
+            return self.groups
+        groups = np.arange(len(self)) if self.groups is None else self.groups
+        return np.repeat(groups, np.diff(self.first_rows))
+
     def labels_of(self, example: int) -> Label:
         """Return what is predicted of one example, as the loss of a head takes it."""
         if self.first_rows is None:
@@ -149,7 +159,9 @@ class Examples:
 
     def rows_of(self, examples: Sequence[int]) -> NDArray[np.int64]:
         """Return the rows of ``labels`` that belong to some examples, in the order of the examples."""
-        first = np.arange(len(self) + 1) if self.first_rows is None else self.first_rows
+        if self.first_rows is None:
+            return np.asarray(examples, dtype=np.int64)
+        first = self.first_rows
         return np.concatenate([np.arange(first[each], first[each + 1]) for each in examples])
 
 

@@ -39,6 +39,7 @@ def select_examples(examples: Examples, rows: NDArray[np.int64]) -> Examples:
         pieces=SelectedPieces(examples.pieces, rows),
         labels=examples.labels[examples.rows_of(rows.tolist())],
         first_rows=first_rows,
+        groups=None if examples.groups is None else examples.groups[rows],
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import math
 import string
 
@@ -31,7 +32,7 @@ def same(one, other):
     """Say whether two columns hold the same values of the same kind; NaN equals NaN."""
     if isinstance(one, tuple) or isinstance(other, tuple):
         return one == other
-    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    return one.dtype.kind == other.dtype.kind and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 def test_sequences_are_read_with_their_labels(tmp_path):
@@ -78,6 +79,7 @@ def test_strand_may_be_absent_and_sequence_be_beside_the_place(tmp_path):
         (["true", "false"], ("true", "false")),
         ([" 1", "2"], (" 1", "2")),
         (["0x1", "1"], ("0x1", "1")),
+        (["\u0131nf", "1"], ("\u0131nf", "1")),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
@@ -85,6 +87,19 @@ def test_column_of_numbers_is_numbers_and_others_are_text(tmp_path, values, expe
     rows = "".join(f"A,x,{value}\n" for value in values)
     column = read(tmp_path, f"sequence,label,extra\n{rows}").columns["extra"]
     assert same(column, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [("010", "int8"), ("000", "int8"), ("012", "int64"), (["0", "-1"], "int64"), (["0", "1.0"], "float64")],
+)
+def test_flags_take_one_byte_and_other_numbers_eight(tmp_path, values, kind):
+    text = "sequence,label\n" + "".join(f"A,{value}\n" for value in values)
+    path = write_parquet(
+        tmp_path, sequence=["A"] * len(values), label=[json.loads(value) for value in values]
+    )
+    assert read(tmp_path, text).labels.dtype == kind
+    assert read_labelled_table(path).labels.dtype == kind
 
 
 def test_several_labels_are_columns(tmp_path):

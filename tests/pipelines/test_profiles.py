@@ -17,7 +17,8 @@ def known():
 
 def test_every_pipeline_has_a_profile_for_this_machine_and_one_for_slurm():
     found = {(path.parts[-4], path.parent.name) for path in PROFILES}
-    assert found == {(name, profile) for name in ("score", "pretrain") for profile in ("local", "slurm")}
+    names = ("score", "pretrain", "finetune")
+    assert found == {(name, profile) for name in names for profile in ("local", "slurm")}
 
 
 @needs_snakemake

@@ -85,3 +85,31 @@ def test_class_that_is_absent_from_training_is_named_with_its_row():
     labelling = learn(table(label=("a", "b")))
     with pytest.raises(InputError, match=r"v\.csv, row 2: class 'c' is not in the training table.* has a, b"):
         labelling.encode(table(label=("a", "c")), "v.csv")
+
+
+def test_labels_of_yes_or_no_take_one_byte():
+    train = table(a=np.array([0, 1, 1]), b=np.array([1.0, 0.0, 1.0]))
+    labels = learn(train, "multilabel", ("a", "b")).encode(train, "x")
+    assert labels.dtype == np.int8
+    assert labels.tolist() == [[0, 1], [1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("wrong", [2, -1, 0.5, float("nan")])
+def test_first_row_that_is_neither_yes_nor_no_is_named_with_its_first_column(wrong):
+    train = table(a=np.array([0, 1, 3.0]), b=np.array([1, wrong, 1]), c=np.array([0, 7, 1]))
+    with pytest.raises(InputError, match=rf"row 2, column 'b': expected 0 or 1, got {wrong:g}$"):
+        learn(train, "multilabel", ("a", "b", "c")).encode(train, "x")
+
+
+def test_columns_of_many_rows_stay_beside_each_other():
+    rows = np.arange(10_000)
+    train = table(a=rows % 2, b=rows // 7 % 2, c=rows * 0.5)
+    assert (
+        learn(train, "multilabel", ("a", "b")).encode(train, "x") == np.stack([rows % 2, rows // 7 % 2], 1)
+    ).all()
+    assert (learn(train, "regression", ("c",)).encode(train, "x")[:, 0] == rows * 0.5).all()
+
+
+def test_minus_zero_is_no_class_of_its_number():
+    with pytest.raises(InputError, match="must be 0 to 2, each with a row, got "):
+        learn(table(label=np.array([0.0, -0.0, 1.0])), "multiclass")
