@@ -5,7 +5,7 @@
 FOLDER holds mpra_elements.tsv.gz and mpra_elements_GRCh38.fa, MODEL is that of the recipe
 configs/pretrain/regulatory.yaml, RUN a folder for the run; the recipe is configs/finetune/mpra.yaml. Elements
 that overlap are one locus. Prints and records the Spearman correlation within elements, its mean over loci
-of the model and for the k-mer floor of both strands, and their difference, with 95 % intervals over loci.
+for the model and for the k-mer floor of both strands, and their difference, with 95 % intervals over loci.
 """
 
 import json
