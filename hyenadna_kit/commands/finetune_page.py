@@ -46,6 +46,7 @@ _OF_INTERVALS = (
     "baseline are measured on the same rows of each draw. They say how sure a number is for rows like these, "
     "and nothing of rows of another kind, nor of another seed: the deviation between seeds is below."
 )
+_OF_GROUPS = "Rows of one {column} are drawn together: they do not stand for as many."
 _OF_CURVES = "Where one run stands for several seeds, it is the one whose {metric} is the median."
 _OF_DUPLICATES = (
     "Equal: the same bases, on either strand. Similar: {share:.0%} of the k-mers of the shorter sequence are "
@@ -123,6 +124,8 @@ def _contest(results: FinetuneResults) -> Iterator[str]:
             ),
         )
     yield f"<p>{_OF_INTERVALS}</p>"
+    if results.task.config.group_column is not None:
+        yield f"<p>{escape(_OF_GROUPS.format(column=results.task.config.group_column))}</p>"
     yield "".join(f"<p>{escape(words)}</p>" for words in _of_baselines(results))
 
 

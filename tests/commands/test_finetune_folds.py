@@ -113,6 +113,7 @@ def test_every_part_leaves_a_whole_run_that_says_which_part_it_is(folder, metric
 
 def test_the_page_leads_to_the_report_of_every_part(folder, metrics):
     page = (folder / "run/report.html").read_text()
+    assert "Rows of one gene are drawn together" in page
     for number in range(3):
         assert f'href="folds/{number}/report.html"' in page
         assert (folder / "run/folds" / str(number) / "report.html").exists()
