@@ -7,7 +7,6 @@ Everything but the values is written first, and their room is taken at once. Fro
 counter alone change, the counter after the values.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ from hyenadna_kit.io.embedding_file import (
     Number,
 )
 from hyenadna_kit.io.hdf5_guard import AttributeValue, damage_told, encode_attributes
-from hyenadna_kit.io.hdf5_layout import COUNT, FILE_VERSION, VALUES, allocate
+from hyenadna_kit.io.hdf5_layout import COUNT, FILE_VERSION, VALUES, allocate, commit_rows
 
 _CHUNK_BYTES = 1 << 20
 
@@ -66,14 +65,8 @@ class EmbeddingWriter:
                 f"{stored.dtype}, {np.finfo(stored.dtype).max:g}; take --dtype float32"
             )
         self._values[low:high] = stored
-        self._sync()
-        self._completed[0] = end
-        self._sync()
+        commit_rows(self._file, self._completed, end)
         self.num_completed = end
-
-    def _sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.id.get_vfd_handle())
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from hyenadna_kit.io.hdf5_layout import (
     FLOAT,
     VALUES,
     RowLayout,
+    commit_rows,
     create_table,
     read_layout,
 )
@@ -196,14 +197,8 @@ class RowWriter:
         if end > self.num_rows:
             raise ValueError(f"{end} rows for a table of {self.num_rows} keys")
         self._values[self.num_completed : end] = values
-        self._sync()
-        self._completed[0] = end
-        self._sync()
+        commit_rows(self._file, self._completed, end)
         self.num_completed = end
-
-    def _sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.id.get_vfd_handle())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ attributes        format, version, and where the values come from
 """
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,6 +91,21 @@ def allocate(
         layout.set_chunk(chunk)
     kind = h5t.py_create(dtype, logical=True)
     return h5py.Dataset(h5d.create(file.id, name.encode(), kind, h5s.create_simple(shape), layout))
+
+
+def commit_rows(file: h5py.File, completed: h5py.Dataset, num_rows: int) -> None:
+    """Count rows as written, once they are on the disk.
+
+    What a kill leaves behind the count is not there.
+    """
+    _sync(file)
+    completed[0] = num_rows
+    _sync(file)
+
+
+def _sync(file: h5py.File) -> None:
+    file.flush()
+    os.fsync(file.id.get_vfd_handle())
 
 
 def _rows_per_chunk(shape: tuple[int, ...]) -> int:

@@ -157,6 +157,18 @@ class FinetuneConfig:
         self._check_columns()
         self._check_part()
 
+    def _check_folds(self) -> None:
+        if not self.folds:
+            return
+        if self.folds < _LEAST_FOLDS:
+            raise ValueError(f"folds must be 0, or {_LEAST_FOLDS} at least, got {self.folds}")
+        if self.validation or self.test:
+            raise ValueError(
+                "folds divides the rows of --train, without --validation and --test; leave these out"
+            )
+        if self.control != "none":
+            raise ValueError("control is of one division into tables; leave it or folds out")
+
     def _check_inputs(self) -> None:
         files = [name for name in ("train", "validation", "test") if getattr(self, name) is not None]
         if (self.data is None) == (self.train is None) or (self.data is not None and files):
@@ -164,13 +176,7 @@ class FinetuneConfig:
             raise ValueError(
                 f"name the files by --train (and more), or a folder by --data; got {given or 'none'}"
             )
-        if self.folds and (self.folds < _LEAST_FOLDS or self.validation or self.test):
-            raise ValueError(
-                f"folds must be 0, or {_LEAST_FOLDS} at least without --validation and --test: the rows of "
-                f"--train are divided; got {self.folds}"
-            )
-        if self.folds and self.control != "none":
-            raise ValueError("control is of one division into tables; leave it or folds out")
+        self._check_folds()
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must lie between 0 and 1, got {self.validation_share}")
         if self.track and (self.task != "regression" or self.labels or self.labels_of == "base"):

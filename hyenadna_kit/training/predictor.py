@@ -17,6 +17,7 @@ from hyenadna_kit.batch import LabelledBatch, labelled_batch
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.heads.nucleotide import NucleotideHeadConfig
 from hyenadna_kit.heads.objectives import LabelledHead, LabelledHeadConfig
+from hyenadna_kit.heads.sequence import SequenceHeadConfig
 from hyenadna_kit.heads.variant_effect import VariantEffectHeadConfig
 from hyenadna_kit.io.prediction_rows import PredictionRows
 from hyenadna_kit.io.records import Record, RecordFile
@@ -24,6 +25,7 @@ from hyenadna_kit.model import HyenaDNA
 from hyenadna_kit.shipped import model_folder
 from hyenadna_kit.strict_yaml import load_yaml
 from hyenadna_kit.tokenizers.nucleotide import PAD
+from hyenadna_kit.training.finetune_folds import FOLDER_NAME
 from hyenadna_kit.training.predictions import predict_batch, rows_of_batch
 from hyenadna_kit.training.run_folder import CONFIG_NAME
 from hyenadna_kit.windows.grouping import neighbours, similar_lengths
@@ -83,12 +85,23 @@ class Predictor:
         """Whether REF and ALT are read beside each other."""
         return isinstance(self.head, VariantEffectHeadConfig)
 
+    @property
+    def _num_positions(self) -> int:
+        """Positions that the head has weights for; 0 where any number will do."""
+        head = self.head
+        return head.num_positions if isinstance(head, SequenceHeadConfig | VariantEffectHeadConfig) else 0
+
     def num_rows(self, record: Record) -> int:
         """Return the rows of a record.
 
         Raises:
-            InputError: Its bases are no whole number of bins.
+            InputError: Its bases are no whole number of bins, or more than the head has weights for.
         """
+        if 0 < self._num_positions < record.length:
+            raise InputError(
+                f"{record.source}: {record.length:,} bases, and the head has weights for "
+                f"{self._num_positions:,} positions; cut the sequence, or train with another --pooling"
+            )
         if self.bin_size is None:
             return 1
         if record.length % self.bin_size:
@@ -132,9 +145,14 @@ def model_folders(path: str) -> list[Path]:
     """Return the folders of the models of a run, or the one folder that is a model.
 
     Raises:
-        InputError: A seed of the run is not trained to its end.
+        InputError: A seed of the run is not trained to its end, or the run has parts.
     """
     seeds = Path(path) / _SEEDS
+    if (Path(path) / FOLDER_NAME).is_dir():
+        raise InputError(
+            f"{path} is a cross-validation, whose models saw different rows; name that of one part, as "
+            f"{Path(path) / FOLDER_NAME / '0'}, or train one on all rows"
+        )
     if not seeds.is_dir():
         return [model_folder(path)]
     folders = sorted(

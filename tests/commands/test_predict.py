@@ -38,6 +38,9 @@ HEADS = {
     ),
     "bins": NucleotideHeadConfig(objective="regression", labels=("signal",), bin_size=4),
     "variants": VariantEffectHeadConfig(objective="binary", labels=("no", "yes")),
+    "positions": SequenceHeadConfig(
+        objective="binary", labels=("no", "yes"), pooling="positions", num_positions=32
+    ),
 }
 CONTIG = "".join(random.Random(0).choices("ACGT", k=90))
 
@@ -231,6 +234,11 @@ MISTAKES = {
         "--input must be VCF, BCF or a table of them, got x.fa",
     ),
     "other REF": ({"model": "variants", "input": "x.vcf", "genome": "g.fa"}, "x.vcf, record 1 (c1:45): REF"),
+    "positions": (
+        {"model": "positions"},
+        "x.fa, sequence 'late': 33 bases, and the head has weights for 32 positions; cut the sequence",
+    ),
+    "parts": ({"model": "divided"}, "divided is a cross-validation, whose models saw different rows"),
     "unfinished": ({"model": "part"}, "part/seeds/0 is not trained to its end"),
     "no records": ({"input": "e.bed", "genome": "g.fa"}, "e.bed holds no records"),
 }
@@ -241,6 +249,7 @@ def test_mistakes_are_one_line(folder, capsys, flags, message):
     Path("o.bed").write_text("c1\t14\t30\nc1\t0\t20\n")
     Path("e.bed").write_text("# nothing\n")
     Path("part/seeds/0").mkdir(parents=True)
+    Path("divided/folds/0").mkdir(parents=True)
     write_vcf(("c1", "45", ".", "ACGT"[("ACGT".index(CONTIG[44]) + 1) % 4], CONTIG[44]))
     assert predict(**{"model": "binary", "input": "x.fa", "out": "x.tsv"} | flags) == 1
     said = capsys.readouterr().err.splitlines()
