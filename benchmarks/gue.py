@@ -3,10 +3,10 @@
     python benchmarks/gue.py GUE MODEL RUNS tf/0 mouse/0 ...
 
 GUE is the folder of the suite, MODEL that of configs/pretrain/regulatory.yaml, RUNS a folder for the runs.
-The recipes are configs/finetune/gue.yaml and, for the core promoters, gue_promoters.yaml. Runs that are
-finished are not trained again; the others go on where they were stopped. Prints and records, for each task,
-the MCC on the test table of the model, the baselines and the run from scratch, differences with 95 %
-intervals, and minutes of a run.
+The recipes are configs/finetune/gue.yaml and, for the core promoters, gue_promoters.yaml and gue_tata.yaml.
+From scratch all layers are trained, whatever the recipe. Runs that are finished are not trained again; the
+others go on where they were stopped. Prints and records, for each task, the MCC on the test table of the
+model, the baselines and the run from scratch, differences with 95 % intervals, and minutes of a run.
 """
 
 import json
@@ -25,8 +25,16 @@ from hyenadna_kit.windows.splits import TEST
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "finetune"
 METRIC = "mcc"
-EPOCHS = {"mouse/0": 8, "mouse/2": 8, "prom_core_tata": 12}
-"""Of tasks with few training rows; the others have those of the recipe."""
+RECIPES = {
+    "prom_core_all": "gue_promoters.yaml",
+    "prom_core_notata": "gue_promoters.yaml",
+    "prom_core_tata": "gue_tata.yaml",
+}
+"""Of tasks that do not take gue.yaml."""
+EPOCHS = {"mouse/0": 8, "mouse/2": 8, "tf/0": 3, "tf/1": 3, "tf/2": 6}
+"""Of tasks with few training rows, or many; the others have those of the recipe."""
+FROM_SCRATCH = {"prom_core_tata": ("gue_promoters.yaml", 12)}
+"""Recipe and epochs from scratch of tasks whose own recipe trains the head alone."""
 SCRATCH = ("--fresh_weights", "true", "--seeds", "0", "--baselines", "")
 
 
@@ -42,27 +50,31 @@ def main(gue: str, model: str, runs: str, *tasks: str) -> None:
 
 def of_task(task: str, data: Path, model: str, out: Path) -> dict[str, Any]:
     """Return the figures of one task."""
-    config = "gue_promoters.yaml" if task.startswith("prom") else "gue.yaml"
-    common = ["--config", str(CONFIGS / config), "--model", model, "--data", str(data)]
-    if task in EPOCHS:
-        common += ["--epochs", str(EPOCHS[task])]
-    pretrained = [*common, "--out", str(out / "pretrained")]
-    scratch = [*common, "--out", str(out / "scratch"), *SCRATCH]
+    own = RECIPES.get(task, "gue.yaml"), EPOCHS.get(task)
+    common = ["--model", model, "--data", str(data)]
+    pretrained = [*words_of(*own), *common, "--out", str(out / "pretrained")]
+    scratch = [*words_of(*FROM_SCRATCH.get(task, own)), *common, "--out", str(out / "scratch"), *SCRATCH]
     for words in (pretrained, scratch):
         subprocess.run(["hyenadna-kit", "finetune", *words], check=True)
     metrics = json.loads((out / "pretrained/metrics.json").read_text())
-    own = metrics[TEST][METRIC]
+    measured = metrics[TEST][METRIC]
     baselines = metrics["baselines"]
     return {
-        "recipe": config,
-        "epochs_of_its_own": EPOCHS.get(task),
-        "pretrained": rounded(own),
+        "recipe": own[0],
+        "epochs_of_its_own": own[1],
+        "pretrained": rounded(measured),
         "seeds": {seed: round(each[METRIC], 4) for seed, each in metrics[TEST]["seeds"].items()},
         "baselines": {name: round(each[TEST][METRIC]["mean"], 4) for name, each in baselines.items()},
         "minus": {name: rounded(each["model_minus_baseline"][METRIC]) for name, each in baselines.items()},
         "minus_scratch": minus_scratch(pretrained, scratch),
         "minutes": [minutes(run) for run in sorted((out / "pretrained/seeds").iterdir())],
     }
+
+
+def words_of(recipe: str, epochs: int | None) -> list[str]:
+    """Return the options of a recipe."""
+    words = ["--config", str(CONFIGS / recipe)]
+    return words if epochs is None else [*words, "--epochs", str(epochs)]
 
 
 def minus_scratch(pretrained: list[str], scratch: list[str]) -> dict[str, float]:
