@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pysam
 import pytest
 
 from hyenadna_kit import cli
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.bam import Bam
+from hyenadna_kit.io.fasta import Fasta
+from hyenadna_kit.io.fasta_places import read_fasta_places
 from tests.commands.finetune_folder import finetune, start
 from tests.oracles.bigwig import BEDGRAPH, bigwig_bytes
 
@@ -35,7 +39,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def metrics(*names):
-    """Return some metrics of the test side."""
+    """Return some metrics of the test side of a run that ended with its report."""
+    assert "</html>" in Path("run/report.html").read_text()
     found = json.loads(Path("run/metrics.json").read_text())["test"]["seeds"]["0"]
     return [found[name] for name in names]
 
@@ -62,6 +67,52 @@ def gue(data):
 def test_folder_of_gue(data):
     assert finetune(data=str(data / "benchmarks/GUE/mouse/2"), length="128", batch_size="128") == 0
     assert all(0 <= value <= 1 for value in metrics("auroc", "accuracy"))
+
+
+def test_parquet_of_sequences(data):
+    for side, rows in gue(data).items():
+        bases, labels = zip(*rows, strict=True)
+        pq.write_table(pa.table({"sequence": bases, "label": list(map(int, labels))}), f"{side}.parquet")
+    assert finetune(**files(".parquet"), length="128") == 0
+    assert 0 <= metrics("auroc")[0] <= 1
+
+
+def test_fasta_with_labels_of_their_own(data):
+    labels = ["name\tclass\n"]
+    for side, rows in gue(data).items():
+        Path(f"{side}.fa").write_text(
+            "".join(f">{side}{number}\n{bases}\n" for number, (bases, _) in enumerate(rows))
+        )
+        labels += [f"{side}{number}\t{label}\n" for number, (_, label) in enumerate(rows)]
+    Path("labels.tsv").write_text("".join(labels))
+    assert finetune(**files(".fa"), labels="labels.tsv", label_columns="class", length="128") == 0
+    assert 0 <= metrics("auroc")[0] <= 1
+
+
+def test_folder_of_the_nucleotide_transformer(data):
+    Path("task").mkdir()
+    for side, rows in gue(data).items():
+        if side != "validation":
+            text = [f">r{number}|{label}\n{bases}\n" for number, (bases, label) in enumerate(rows)]
+            Path(f"task/{side}.fna").write_text("".join(text))
+    assert finetune(data="task", length="128") == 0
+    assert 0 <= metrics("auroc")[0] <= 1
+
+
+def test_places_with_many_columns_of_labels(data):
+    """The layout of DeepSEA, on places of a real genome; what is labelled is what their bases hold."""
+    genome = data / "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz"
+    contigs = Fasta(genome)
+    Path("task").mkdir()
+    for number, (side, name) in enumerate({"train": "train", "validation": "val", "test": "test"}.items()):
+        rows = ["Chr_No,Start,End,y_0,y_1\n"]
+        for low in range(100_000 * number, 100_000 * number + 64 * SIZES[side], 64):
+            bases = contigs.fetch(Interval("IV", low, low + 64))
+            rows.append(f"IV,{low},{low + 64},{int('TATA' in bases)},{int('GCG' in bases)}\n")
+        Path(f"task/{name}_yeast.csv").write_text("".join(rows))
+    options = {"task": "multilabel", "label_columns": "y_*", "genome": str(genome)}
+    assert finetune(data="task", **options) == 0
+    assert 0 <= metrics("auroc")[0] <= 1
 
 
 def test_fasta_with_labels_in_headers(data):
@@ -107,6 +158,24 @@ def test_vcf_with_frequencies(data):
     options = {"task": "regression", "label_columns": "AF", "genome": str(genome), "window": "32"}
     assert finetune(**files(".vcf"), **options) == 0
     assert -1 <= metrics("pearson")[0] <= 1
+
+
+def test_table_of_measured_variants(data):
+    """A saturation-mutagenesis assay: of the promoter of SORT1, by place."""
+    fasta = data / "variants/mpra_elements_GRCh38.fa"
+    before = read_fasta_places(fasta)["SORT1"].start
+    with gzip.open(data / "variants/mpra_elements.tsv.gz", "rt") as lines:
+        rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["Element"] == "SORT1"]
+    snvs = [row for row in rows if row["Release"] == "GRCh38" and row["Alt"] != "-"]
+    for side, some in divided(snvs).items():
+        lines = [
+            f"SORT1\t{int(row['Pos']) - before}\t{row['Ref']}\t{row['Alt']}\t{row['Coefficient']}\n"
+            for row in some
+        ]
+        Path(f"{side}.tsv").write_text("chrom\tpos\tref\talt\teffect\n" + "".join(lines))
+    options = {"task": "regression", "label_columns": "effect", "genome": str(fasta), "window": "32"}
+    assert finetune(**files(".tsv"), **options) == 0
+    assert -1 <= metrics("spearman")[0] <= 1
 
 
 def write_coverage(data):
