@@ -1,8 +1,9 @@
-"""``hyenadna-kit finetune`` on real files of every kind, from the command to its metrics."""
+"""``hyenadna-kit finetune`` as README.md has it, on real files of every kind, to metrics and report."""
 
 import csv
 import gzip
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.io.fasta_places import read_fasta_places
 from tests.commands.finetune_folder import finetune, start
 from tests.oracles.bigwig import BEDGRAPH, bigwig_bytes
+from tests.test_readme import shell_lines
 
 pytestmark = pytest.mark.real_data
 
+LINES = [line for line in shell_lines("Fine-tuning") if " finetune " in line]
 SIZES = {"train": 160, "validation": 60, "test": 60}
 BACTERIA = {
     "ecoli": "ecoli_K12_MG1655.fna.gz",
@@ -36,6 +39,14 @@ BACTERIA = {
 def folder(tmp_path, monkeypatch):
     """The current folder, with a model ``m``."""
     start(tmp_path, monkeypatch)
+
+
+def as_in_readme(*words, **quick):
+    """Run the only command of README.md with these words, quickly; return its status."""
+    (line,) = [each for each in LINES if all(word in each.split() for word in words)]
+    flags = shlex.split(line)[2:]
+    named = {flag.removeprefix("--"): value for flag, value in zip(flags[::2], flags[1::2], strict=True)}
+    return finetune(**named | {"model": "m", "out": "run"} | quick)
 
 
 def metrics(*names):
@@ -65,8 +76,17 @@ def gue(data):
 
 
 def test_folder_of_gue(data):
-    assert finetune(data=str(data / "benchmarks/GUE/mouse/2"), length="128", batch_size="128") == 0
+    Path("GUE").symlink_to(data / "benchmarks/GUE")
+    assert as_in_readme("GUE/mouse/2", length="128", batch_size="128") == 0
     assert all(0 <= value <= 1 for value in metrics("auroc", "accuracy"))
+
+
+def test_table_of_sequences(data):
+    for side, rows in gue(data).items():
+        text = [f"{bases},{label}\n" for bases, label in rows]
+        Path(f"{side}.csv").write_text("sequence,label\n" + "".join(text))
+    assert as_in_readme("train.csv", length="128") == 0
+    assert 0 <= metrics("auroc")[0] <= 1
 
 
 def test_parquet_of_sequences(data):
@@ -85,17 +105,18 @@ def test_fasta_with_labels_of_their_own(data):
         )
         labels += [f"{side}{number}\t{label}\n" for number, (_, label) in enumerate(rows)]
     Path("labels.tsv").write_text("".join(labels))
-    assert finetune(**files(".fa"), labels="labels.tsv", label_columns="class", length="128") == 0
+    assert as_in_readme("train.fa", "labels.tsv", length="128") == 0
     assert 0 <= metrics("auroc")[0] <= 1
 
 
 def test_folder_of_the_nucleotide_transformer(data):
-    Path("task").mkdir()
+    folder = Path("nucleotide_transformer/enhancers")
+    folder.mkdir(parents=True)
     for side, rows in gue(data).items():
         if side != "validation":
             text = [f">r{number}|{label}\n{bases}\n" for number, (bases, label) in enumerate(rows)]
-            Path(f"task/{side}.fna").write_text("".join(text))
-    assert finetune(data="task", length="128") == 0
+            (folder / f"{side}.fna").write_text("".join(text))
+    assert as_in_readme("nucleotide_transformer/enhancers", length="128") == 0
     assert 0 <= metrics("auroc")[0] <= 1
 
 
@@ -103,15 +124,15 @@ def test_places_with_many_columns_of_labels(data):
     """The layout of DeepSEA, on places of a real genome; what is labelled is what their bases hold."""
     genome = data / "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz"
     contigs = Fasta(genome)
-    Path("task").mkdir()
+    Path("genome.fa.gz").symlink_to(genome)
+    Path("chromatin").mkdir()
     for number, (side, name) in enumerate({"train": "train", "validation": "val", "test": "test"}.items()):
         rows = ["Chr_No,Start,End,y_0,y_1\n"]
         for low in range(100_000 * number, 100_000 * number + 64 * SIZES[side], 64):
             bases = contigs.fetch(Interval("IV", low, low + 64))
             rows.append(f"IV,{low},{low + 64},{int('TATA' in bases)},{int('GCG' in bases)}\n")
-        Path(f"task/{name}_yeast.csv").write_text("".join(rows))
-    options = {"task": "multilabel", "label_columns": "y_*", "genome": str(genome)}
-    assert finetune(data="task", **options) == 0
+        Path(f"chromatin/{name}_yeast.csv").write_text("".join(rows))
+    assert as_in_readme("chromatin") == 0
     assert 0 <= metrics("auroc")[0] <= 1
 
 
@@ -119,17 +140,17 @@ def test_fasta_with_labels_in_headers(data):
     for side, rows in gue(data).items():
         text = [f">r{number} label={label}\n{bases}\n" for number, (bases, label) in enumerate(rows)]
         Path(f"{side}.fa").write_text("".join(text))
-    assert finetune(**files(".fa"), length="128") == 0
+    assert as_in_readme("train.fa", "classifier", length="128") == 0
     assert 0 <= metrics("auroc")[0] <= 1
 
 
 def test_folders_of_classes(data):
     for side, rows in gue(data).items():
         for number, (bases, label) in enumerate(rows):
-            path = Path("task") / ("test" if side == "test" else "train") / label / f"{side}{number}.txt"
+            path = Path("enhancers") / ("test" if side == "test" else "train") / label / f"{side}{number}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(bases)
-    assert finetune(data="task", length="128") == 0
+    assert as_in_readme("enhancers", length="128") == 0
     assert 0 <= metrics("auroc")[0] <= 1
 
 
@@ -142,9 +163,10 @@ def test_bed_with_scores(data):
             for contig, start, _, name, score, strand in rows
         ]
         Path(f"{side}.bed").write_text("".join(text))
-    genome = data / "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz"
-    options = {"task": "regression", "label_columns": "score", "genome": str(genome)}
-    assert finetune(**files(".bed"), **options) == 0
+    Path("genome.fa.gz").symlink_to(
+        data / "genomes/yeast/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz"
+    )
+    assert as_in_readme("train.bed", "score") == 0
     assert -1 <= metrics("spearman")[0] <= 1
 
 
@@ -154,9 +176,8 @@ def test_vcf_with_frequencies(data):
     header = [line for line in every if line.startswith("#")]
     for side, rows in divided(every[len(header) :]).items():
         Path(f"{side}.vcf").write_text("".join(header + rows))
-    genome = data / "human/grch37_chr20_1-2Mb.fa"
-    options = {"task": "regression", "label_columns": "AF", "genome": str(genome), "window": "32"}
-    assert finetune(**files(".vcf"), **options) == 0
+    Path("genome.fa").symlink_to(data / "human/grch37_chr20_1-2Mb.fa")
+    assert as_in_readme("train.vcf", window="32") == 0
     assert -1 <= metrics("pearson")[0] <= 1
 
 
@@ -173,8 +194,8 @@ def test_table_of_measured_variants(data):
             for row in some
         ]
         Path(f"{side}.tsv").write_text("chrom\tpos\tref\talt\teffect\n" + "".join(lines))
-    options = {"task": "regression", "label_columns": "effect", "genome": str(fasta), "window": "32"}
-    assert finetune(**files(".tsv"), **options) == 0
+    Path("elements.fa").symlink_to(fasta)
+    assert as_in_readme("train.tsv", window="32") == 0
     assert -1 <= metrics("spearman")[0] <= 1
 
 
@@ -194,10 +215,10 @@ def write_coverage(data):
 
 def test_tracks_of_a_bam_and_of_its_bigwig_are_the_same(data):
     write_coverage(data)
-    options = {"task": "regression", "bin_size": "8", "genome": str(data / "human/grch38_chrM.fa")}
-    assert finetune(track="reads.bam", **files(".bed"), **options) == 0
+    Path("genome.fa").symlink_to(data / "human/grch38_chrM.fa")
+    assert as_in_readme("reads.bam") == 0
     assert np.isfinite(metrics("pearson")[0])
-    assert finetune(track="coverage.bw", **files(".bed"), **options | {"out": "again"}) == 0
+    assert as_in_readme("coverage.bw", out="again") == 0
     found, again = (json.loads(Path(run, "metrics.json").read_text()) for run in ("run", "again"))
     assert found["test"] == again["test"]
 
@@ -206,6 +227,6 @@ def test_species_from_their_genomes(data):
     genomes = ",".join(f"{name}={data / 'genomes/bacteria' / file}" for name, file in BACTERIA.items())
     words = ["--genomes", genomes, "--length", "64", "--count", "40", "--out", "species"]
     assert cli.main(["make-species-task", *words]) == 0
-    assert finetune(data="species", task="multiclass") == 0
+    assert as_in_readme("species") == 0
     assert 0 <= metrics("accuracy")[0] <= 1
     assert json.loads(Path("run/metrics.json").read_text())["labels"] == sorted(BACTERIA)
