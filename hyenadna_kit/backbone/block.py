@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from hyenadna_kit.backbone.inference import InferencePlan, Linear, normed, tiles
+from hyenadna_kit.backbone.mixer_stream import MixerStream
 from hyenadna_kit.backbone.mixers.base import Mixer
 from hyenadna_kit.backbone.suffixes import Suffixes
 from hyenadna_kit.ops.linear_gelu import linear_gelu
@@ -82,14 +83,7 @@ class Block(nn.Module):
 
         With ``suffixes`` their states go through it, too, and see the residual stream before them.
         """
-        dtype = product_dtype(self.mlp.fc1.weight)
-        fc1, fc2 = Linear.of(self.mlp.fc1, dtype), Linear.of(self.mlp.fc2, dtype)
-
-        def transform_(states: Tensor) -> None:
-            """Add what the MLP makes of some states."""
-            inner = normed(self.norm2, states).to(dtype)
-            fc2.add_to_(states, linear_gelu(inner, *fc1))
-
+        transform_ = self._transformation()
         mixing = None
         if suffixes is not None:
             mixing = self.mixer.mix_suffixes(suffixes, residual, self.norm1, plan)
@@ -100,6 +94,31 @@ class Block(nn.Module):
             num_suffixes, length, _ = suffixes.states.shape
             for tile in tiles(num_suffixes, length, plan.tile_tokens):
                 transform_(suffixes.states[tile.rows, tile.positions])
+
+    def read_prompt_(
+        self, residual: Float[Tensor, "batch length d_model"], stream: MixerStream, plan: InferencePlan
+    ) -> None:
+        """Take the beginning of sequences through the block in place; the mixer's stream keeps what it needs."""
+        transform_ = self._transformation()
+        for tile in stream.read_prompt(residual, self.norm1, plan):
+            transform_(residual[tile.rows, tile.positions])
+
+    def step_(self, residual: Float[Tensor, "batch step d_model"], stream: MixerStream) -> None:
+        """Take the next tokens of sequences through the block in place."""
+        residual += stream.step(normed(self.norm1, residual).to(self.mlp.fc1.weight.dtype))
+        residual += self.mlp(normed(self.norm2, residual).to(self.mlp.fc1.weight.dtype))
+
+    def _transformation(self) -> Callable[[Tensor], None]:
+        """Return what adds to states, in place, what the MLP makes of them."""
+        dtype = product_dtype(self.mlp.fc1.weight)
+        fc1, fc2 = Linear.of(self.mlp.fc1, dtype), Linear.of(self.mlp.fc2, dtype)
+
+        def transform_(states: Tensor) -> None:
+            """Add what the MLP makes of some states."""
+            inner = normed(self.norm2, states).to(dtype)
+            fc2.add_to_(states, linear_gelu(inner, *fc1))
+
+        return transform_
 
 
 def _norm(norm: nn.LayerNorm, residual: Tensor) -> Tensor:

@@ -63,11 +63,16 @@ class FilterConfig:
     ``decay_target`` a trained length (decay); all three leave the first outputs as they are. With a shift
     the continued tail never dies and outweighs the trained part: truncate. interpolate stretches the
     trained filter to the length of the input instead, which changes every output."""
+    max_taps: int | None = None
+    """Taps after which the filters end, wherever they were trained to: what lies further upstream is not
+    seen. Null leaves them as they are."""
 
     def __post_init__(self) -> None:
         if self.beyond_context not in get_args(BeyondContext):
             modes = ", ".join(get_args(BeyondContext))
             raise ValueError(f"beyond_context must be one of {modes}, got {self.beyond_context!r}")
+        if self.max_taps is not None and self.max_taps < 1:
+            raise ValueError(f"max_taps must be at least 1, got {self.max_taps}")
         if self.emb_dim < 3 or self.emb_dim % 2 == 0:
             raise ValueError(f"emb_dim must be odd and at least 3, got {self.emb_dim}")
         if self.num_inner_mlps < 0 or self.filter_order < 1:
@@ -253,6 +258,8 @@ class ImplicitFilter(nn.Module):
         return self.config.decay_target ** (self._times(length) - 1).clamp(min=0)
 
     def _taps(self, length: int) -> int:
+        if self.config.max_taps is not None:
+            length = min(length, self.config.max_taps)
         if length <= self.context_length:
             return length
         if self.config.beyond_context == "truncate":

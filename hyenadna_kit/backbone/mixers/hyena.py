@@ -23,10 +23,12 @@ from torch import Tensor, nn
 
 from hyenadna_kit.backbone.filters import BeyondContext, FilterConfig, ImplicitFilter
 from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjection, Tile
+from hyenadna_kit.backbone.mixer_stream import StreamSize
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumCache
 from hyenadna_kit.backbone.mixers.hyena_inference import HyenaInference
 from hyenadna_kit.backbone.mixers.hyena_memory import HyenaMemory
+from hyenadna_kit.backbone.mixers.hyena_stream import HyenaStream
 from hyenadna_kit.backbone.mixers.hyena_suffixes import HyenaSuffixes
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.config import check_shares
@@ -36,6 +38,7 @@ from hyenadna_kit.ops.gated_short_conv import gated_short_conv
 from hyenadna_kit.ops.implicit_filter import backends_for
 from hyenadna_kit.ops.long_conv import BACKENDS as LONG_CONVS
 from hyenadna_kit.ops.long_conv import long_conv
+from hyenadna_kit.ops.online_conv import OnlineConvolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +110,13 @@ class HyenaConfig(MixerConfig):
     def memory(self, size: MixerSize, *, batch: int, length: int) -> HyenaMemory:
         """Return what it takes in a pass."""
         ends = self.filter.beyond_context == "truncate"
+        taps = min(length, size.context_length) if ends else length
         return HyenaMemory(
             batch=batch,
             length=length,
             d_model=size.d_model,
             order=self.order,
-            taps=min(length, size.context_length) if ends else length,
+            taps=taps if self.filter.max_taps is None else min(taps, self.filter.max_taps),
             filter_width=self.filter.filter_order,
             directions=2 if self.bidirectional else 1,
         )
@@ -211,6 +215,18 @@ class HyenaMixer(Mixer):
     ) -> SuffixMixing:
         """Return the pass over suffixes that goes with :meth:`advance`."""
         return HyenaSuffixes(self, norm, suffixes, residual, plan.tile_tokens)
+
+    def stream_filters(self, size: StreamSize) -> Float[Tensor, "rows taps"]:
+        """Return the filters as far as one step reaches another; the skip weight is part of the first tap."""
+        hidden = self.filter_fn.hidden(size.num_tokens)
+        taps = self.filter_fn.rows(hidden[: size.num_steps * size.step + 1], slice(None))
+        taps[:, 0] += self.filter_fn.bias
+        return taps
+
+    def stream(self, size: StreamSize, convolution: OnlineConvolution | None, first_row: int) -> HyenaStream:
+        """Return what it keeps."""
+        assert convolution is not None
+        return HyenaStream(self, size, convolution, first_row)
 
     def short_projection(self, first: int, count: int, dtype: torch.dtype) -> ShortProjection:
         """Return some projections with the short convolution behind them.
