@@ -51,7 +51,7 @@ class BackboneStream:
         """
         if self.position or input_ids.shape != (self.size.batch, self.size.prompt_length):
             raise ValueError(
-                f"expected a prompt of {self.size.batch} x {self.size.prompt_length} tokens before any other, "
+                f"expected {self.size.batch} x {self.size.prompt_length} tokens of a prompt before any other, "
                 f"got {tuple(input_ids.shape)} behind {self.position}"
             )
         backbone = self._backbone
