@@ -174,7 +174,7 @@ def model_folders(path: str) -> list[Path]:
 
 
 def trained_options(folder: Path) -> TrainedOptions:
-    """Return how the model of a folder was trained to read; without a record, one strand in float32.
+    """Return how a model was trained to read; without a record, one strand in float32.
 
     Raises:
         InputError: The record is damaged.

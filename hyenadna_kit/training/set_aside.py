@@ -80,7 +80,7 @@ def part_numbers(table: LabelledTable, config: FinetuneConfig, source: str) -> I
 def group_numbers(
     tables: Mapping[str, LabelledTable], config: FinetuneConfig
 ) -> dict[str, Int[np.ndarray, " rows"] | None]:
-    """Return the number of each row's group, the same in all tables; None where no column is named."""
+    """Return the numbers of the rows' groups, alike in all tables; None without such a column."""
     numbers: dict[str, int] = {}
     found: dict[str, Int[np.ndarray, " rows"] | None] = dict.fromkeys(tables)
     if config.group_column is not None:
