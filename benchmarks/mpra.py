@@ -4,8 +4,10 @@
 
 FOLDER holds mpra_elements.tsv.gz and mpra_elements_GRCh38.fa, MODEL is that of the recipe
 configs/pretrain/regulatory.yaml, RUN a folder for the run; the recipe is configs/finetune/mpra.yaml. Elements
-that overlap are one locus. Prints and records the Spearman correlation within elements, its mean over loci
-for the model and for the k-mer floor of both strands, and their difference, with 95 % intervals over loci.
+that overlap are one locus. What is learnt, by the model and by the k-mer floor of both strands, is the rank
+of an effect within its element: elements differ in how large their effects are, and a few would decide all.
+Prints and records the Spearman correlation within elements, its mean over loci for both, and their
+difference, with 95 % intervals over loci.
 """
 
 import json
@@ -15,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from record import record
+from scipy.stats import rankdata
 from variant_floor import MeasuredEffects, measured_effects
 
 from hyenadna_kit.arguments import parse
@@ -34,15 +38,17 @@ CONFIG = Path(__file__).parents[1] / "configs" / "finetune" / "mpra.yaml"
 def main(folder: str, model: str, out: str) -> None:
     """Train, measure, record."""
     effects = measured_effects(Path(folder))
+    ranks = ranks_within(effects.effects, effects.elements)
     Path(out).mkdir(parents=True, exist_ok=True)
     table = Path(out) / "variants.tsv"
-    write_labelled_table(table, as_table(effects))
+    columns: dict[str, Column] = {"effect": ranks, "locus": tuple(effects.loci.tolist())}
+    write_labelled_table(table, LabelledTable(variants=effects.variants, columns=columns))
     words = ["--config", str(CONFIG), "--model", model, "--train", str(table)]
     words += ["--genome", str(Path(folder) / "mpra_elements_GRCh38.fa"), "--out", str(Path(out) / "run")]
     subprocess.run(["hyenadna-kit", "finetune", *words], check=True)
     metrics = json.loads((Path(out) / "run/metrics.json").read_text())
     floor = fit_variant_floor(
-        kmer_differences_of_both_strands(effects.bases), effects.effects, effects.loci
+        kmer_differences_of_both_strands(effects.bases), ranks, effects.loci
     ).predictions
     figures = compared(effects, predictions(words), floor) | {
         "all_variants": {name: metrics[TEST][name] for name in ("spearman", "pearson")}
@@ -50,13 +56,16 @@ def main(folder: str, model: str, out: str) -> None:
     print(record("mpra", "python benchmarks/mpra.py FOLDER MODEL RUN", figures).read_text())
 
 
-def as_table(effects: MeasuredEffects) -> LabelledTable:
-    """Return the table that is fine-tuned on."""
-    columns: dict[str, Column] = {"effect": effects.effects, "locus": tuple(effects.loci.tolist())}
-    return LabelledTable(variants=effects.variants, columns=columns)
+def ranks_within(effects: NDArray[np.float64], elements: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the rank of each effect among those of its element, from -0.5 to 0.5."""
+    ranks = np.empty_like(effects)
+    for element in np.unique(elements):
+        rows = elements == element
+        ranks[rows] = (rankdata(effects[rows]) - 0.5) / rows.sum() - 0.5
+    return ranks
 
 
-def predictions(words: list[str]) -> np.ndarray[Any, Any]:
+def predictions(words: list[str]) -> NDArray[Any]:
     """Return what the models of all seeds say of each variant, none of which saw its locus."""
     task = prepare_finetuning(parse("mpra.py", FinetuneConfig, (), words))
     found = []
@@ -66,9 +75,7 @@ def predictions(words: list[str]) -> np.ndarray[Any, Any]:
     return in_row_order(found, task)
 
 
-def compared(
-    effects: MeasuredEffects, model: np.ndarray[Any, Any], floor: np.ndarray[Any, Any]
-) -> dict[str, Any]:
+def compared(effects: MeasuredEffects, model: NDArray[Any], floor: NDArray[Any]) -> dict[str, Any]:
     """Return the means over loci of both, and of their difference, with intervals."""
     of_model, of_floor = (
         spearman_of_elements(effects.effects, each, effects.elements) for each in (model, floor)

@@ -81,7 +81,9 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise CheckpointError(f"{path} is larger than {_MAX_CONFIG_BYTES} bytes: not a configuration")
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_NAME}") from None
+        seeds = sorted(folder.glob(f"seeds/*/{CONFIG_NAME}"))
+        hint = f"; it is a run, name the model of one seed, as {seeds[0].parent}" if seeds else ""
+        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_NAME}{hint}") from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from None
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -177,6 +177,21 @@ def refuse_existing(folder: Path, own: Collection[str], kind: str, *, overwrite:
     refuse_foreign(folder, own, kind)
     if not overwrite and folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is a {kind} already; overwrite it (--overwrite) or choose another folder")
+
+
+def refuse_input(out: Path, inputs: Iterable[str | None]) -> None:
+    """Refuse to replace a file by what is made from it.
+
+    Args:
+        out: What is about to be written.
+        inputs: Files that are read; None are passed over.
+
+    Raises:
+        InputError: It is one of them.
+    """
+    for each in inputs:
+        if each is not None and out.exists() and Path(each).exists() and out.samefile(each):
+            raise InputError(f"--out {out} is what is read, and would be lost; choose another file")
 
 
 def fingerprint(path: Path) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hyenadna_kit.config import check_least
 from hyenadna_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from hyenadna_kit.evaluation.embeddings import Embedder
     from hyenadna_kit.evaluation.probe import ProbeLabels, ProbeResult
     from hyenadna_kit.io.records import RecordFile
+
+
+_SUFFIXES = (".h5", ".hdf5")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,7 @@ class EmbedOptions:
     genome: str | None = None
     """Genome store or FASTA, where the input holds places."""
     out: str
-    """HDF5 file: values, first_rows, names and, of places, contig, start, end and strand."""
+    """HDF5 file (.h5, .hdf5): values, first_rows, names and, of places, contig, start, end and strand."""
     layer: int = -1
     """0: the embeddings of the tokens; k: the residual stream after block k; -1: after the final norm, which
     heads read; -2: after the last block, before that norm."""
@@ -66,6 +70,9 @@ class EmbedOptions:
     max_memory: str | None = None
     """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
 
+    def __post_init__(self) -> None:
+        check_least(self, {"length": 1, "batch_size": 1})
+
 
 def run(options: EmbedOptions) -> int:
     """Write the file; by choice probe it and draw it.
@@ -91,6 +98,8 @@ def run(options: EmbedOptions) -> int:
 
 def _check(options: EmbedOptions) -> str | None:
     """Refuse options that contradict each other, and return the format of the picture."""
+    if Path(options.out).suffix.lower() not in _SUFFIXES:
+        raise InputError(f"--out {options.out} must end in {' or '.join(_SUFFIXES)}: it is an HDF5 file")
     if (options.input is None) == (options.bed is None):
         raise InputError("name what is embedded by either --input FILE or --bed FILE")
     for name in ("probe", "pca"):

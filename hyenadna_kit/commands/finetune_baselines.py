@@ -45,7 +45,7 @@ WORDS = {
 }
 """What each is."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Counts up where a baseline's predictions change."""
 _MOST_COLUMNS = 64
 _MOST_FEATURES = 200_000_000
@@ -148,10 +148,11 @@ def _kept(
 
 def _settings(task: FinetuneTask) -> dict[str, Any]:
     """Return what decides the predictions of every baseline."""
-    config, data = task.config, task.data
+    data = task.data
     rows = {side: len(examples) for side, examples in data.examples.items()}
-    of_task = {"task": config.task, "labels": list(data.head.labels), "duplicates": config.duplicates}
-    return {"format": _FORMAT, "rows": rows} | of_task | data.record
+    settings = {"format": _FORMAT, "rows": rows, "labels": data.head.labels, **data.record}
+    as_written: dict[str, Any] = json.loads(json.dumps(settings | task.config.decides_examples))
+    return as_written
 
 
 def _cnn_settings(task: FinetuneTask, selection: Selection) -> dict[str, Any]:

@@ -108,6 +108,12 @@ def warnings(results: FinetuneResults) -> Iterator[str]:
                 f"{each.num_similar:,} of {each.num_rows:,} rows of the {each.side} table are in the "
                 f"{each.other} table or resemble one there; --duplicates drop leaves these out of training."
             )
+    for side, count in results.duplicates.in_groups_of.items():
+        if count:
+            yield (
+                f"{count:,} rows of the {results.measured} table are of a {config.group_column} that is in "
+                f"the {side} table, too: the figures flatter. --folds keeps groups together."
+            )
     if results.control is not None and results.control.is_above_chance:
         yield (
             "The run on shuffled labels is above chance: something other than the sequence tells the label."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hyenadna_kit.config import check_least
 from hyenadna_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,10 +54,14 @@ class PredictOptions:
     """Sequences that the model reads at a time. It changes nothing but rounding."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
-    precision: Literal["fp32", "bf16", "auto"] = "fp32"
-    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it."""
+    precision: Literal["fp32", "bf16", "auto"] | None = None
+    """Number format of matrix products; bf16 is faster and rounds, auto takes it where the device has it.
+    Default: as in the training, so that a table gives what its figures were made of."""
     max_memory: str | None = None
     """Memory that a pass of the model may take, as 4G or 512M; default: what is free."""
+
+    def __post_init__(self) -> None:
+        check_least(self, dict.fromkeys(("tile", "stride", "window", "length", "batch_size"), 1))
 
 
 def run(options: PredictOptions) -> int:
@@ -69,19 +74,24 @@ def run(options: PredictOptions) -> int:
     """
     from hyenadna_kit.commands.computing import computing
     from hyenadna_kit.commands.progress import show_progress
+    from hyenadna_kit.files import refuse_input
     from hyenadna_kit.io.prediction_rows import prediction_rows
+    from hyenadna_kit.io.prediction_tables import check_columns
     from hyenadna_kit.io.prediction_tracks import track_paths, write_tracks
     from hyenadna_kit.training.predictor import predict_records, survey
 
     out = Path(options.out)
     is_track = _is_track(out)
+    refuse_input(out, (options.input, options.genome))
     predictor, records = _open(options)
     track = _lay_out(out, predictor, records) if is_track else None
+    if track is None:
+        check_columns(out, [*records.columns, *_bin_columns(predictor), *_columns(predictor)])
     total = survey(predictor, records)
     width = predictor.head.num_outputs
     with (
         show_progress("predictions") as on_progress,
-        computing(predictor.models[0], options.precision),
+        computing(predictor.models[0], predictor.precision),
         prediction_rows(out, _job(options, predictor, records), width) as rows,
     ):
         predict_records(predictor, records, rows, lambda done: on_progress(done, total))
@@ -124,6 +134,7 @@ def _open(options: PredictOptions) -> "tuple[Predictor, RecordFile]":
         ),
         both_strands=trained.both_strands if options.both_strands is None else options.both_strands,
         batch_size=options.batch_size,
+        precision=options.precision or trained.precision,
     )
     model = predictor.models[0]
     reading = Reading(
@@ -200,18 +211,19 @@ def _job(options: PredictOptions, predictor: "Predictor", records: "RecordFile")
 
     from hyenadna_kit.files import fingerprint
 
-    genome = records.reading.genome
     return {
         "models": [model.fingerprint() for model in predictor.models],
         "input": fingerprint(records.path) if records.path.is_file() else str(records.path),
-        "genome": None if genome is None else genome.fingerprint,
+        "genome": [genome.fingerprint for genome in records.genomes_read],
         "device": next(predictor.models[0].parameters()).device.type,
         "both_strands": predictor.both_strands,
+        "precision": predictor.precision,
         "versions": {name: version(name) for name in ("hyenadna_kit", "torch")},
-    } | {
-        name: getattr(options, name)
-        for name in ("tile", "stride", "window", "length", "batch_size", "precision")
-    }
+    } | {name: getattr(options, name) for name in ("tile", "stride", "window", "length", "batch_size")}
+
+
+def _bin_columns(predictor: "Predictor") -> tuple[str, ...]:
+    return () if predictor.bin_size is None else ("bin_start", "bin_end")
 
 
 def _columns(predictor: "Predictor") -> list[str]:
@@ -225,13 +237,12 @@ def _write_table(
 ) -> None:
     from hyenadna_kit.io.prediction_tables import write_prediction_table
 
-    bins = ("bin_start", "bin_end") if predictor.bin_size is not None else ()
     first = next(iter(records))
     keys: dict[str, type[int | str]] = {
         name: int if type(cell) is int else str
         for name, cell in zip(records.columns, first.keys, strict=True)
     }
-    keys |= dict.fromkeys(bins, int)
+    keys |= dict.fromkeys(_bin_columns(predictor), int)
     write_prediction_table(out, keys, _columns(predictor), _lines(predictor, records, rows))
 
 

@@ -14,6 +14,29 @@ from hyenadna_kit.io.fasta import Fasta
 from hyenadna_kit.io.genome_store import GenomeStore
 
 
+class GenomesOfRows:
+    """Genomes that the rows of tables name by paths, each opened once."""
+
+    def __init__(self) -> None:
+        self.opened: dict[Path, Genome] = {}
+        """Those that have been asked for."""
+
+    def open(self, path: Path) -> "Genome":
+        """Return the genome of a path.
+
+        Raises:
+            InputError: It is no genome store or FASTA.
+        """
+        if path not in self.opened:
+            self.opened[path] = open_genome(path)
+        return self.opened[path]
+
+    def named(self, name: str, table: Path) -> "Genome":
+        """Return the genome that a row names by a path, which may begin where the table lies."""
+        beside = table.parent / name
+        return self.open(beside if beside.exists() else Path(name))
+
+
 @runtime_checkable
 class Contigs(Protocol):
     """Contigs that regions can be named on: of a genome, or of the reference of reads."""

@@ -16,8 +16,9 @@ from hyenadna_kit.io.labelled_table import LabelledTable
 from hyenadna_kit.io.raw_table import Cell
 from hyenadna_kit.io.table_cells import Column, require_label
 from hyenadna_kit.io.typed_columns import column_of_text, column_of_values
+from hyenadna_kit.io.variant_sites import require_alt
 from hyenadna_kit.io.variant_tables import TableRecord, read_variant_table
-from hyenadna_kit.io.vcf import VariantRecord, allele_kind, read_variants
+from hyenadna_kit.io.vcf import VariantRecord, read_variants
 from hyenadna_kit.io.vcf_convert import bcf_to_text
 
 _ID, _INFO = 2, 7
@@ -132,8 +133,7 @@ def _rows(record: VariantRecord, name: str, values: Mapping[str, Cell], source: 
     """Yield the ALTs of a record with the values that are theirs."""
     place = f"{source}, record {record.number} ({record.site})"
     for number, alt in enumerate(record.alts or ("",)):
-        if allele_kind(alt) != "sequence" or record.position < 0:
-            raise InputError(f"{place}: ALT {alt or '.'!r} is no sequence, which no model reads; remove it")
+        require_alt(record, alt, place)
         own = {key: _of_alt(value, number, len(record.alts)) for key, value in values.items()}
         variant = Variant(record.contig, record.position, record.ref.upper(), alt.upper())
         key = variant_key(record.contig, record.position, record.ref, alt)

@@ -29,6 +29,17 @@ class Line(NamedTuple):
     """What is predicted of it."""
 
 
+def check_columns(path: Path, names: Sequence[str]) -> None:
+    """Refuse a table with two columns of one name.
+
+    Raises:
+        InputError: There are such columns.
+    """
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path} would have two columns {twice!r}; rename that of the input")
+
+
 def write_prediction_table(
     path: Path, keys: dict[str, type[int | str]], values: Sequence[str], lines: Iterable[Line]
 ) -> None:
@@ -43,14 +54,12 @@ def write_prediction_table(
     Raises:
         InputError: Two columns would have one name, or a text file cannot hold a key.
     """
-    names = [*keys, *values]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"{path} would have two columns {twice!r}; rename that of the input")
+    check_columns(path, [*keys, *values])
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix == PARQUET:
         _write_parquet(path, keys, values, lines)
         return
+    names = [*keys, *values]
     texts = ((*map(_text, line.keys), *(f"{value:.6g}" for value in line.values)) for line in lines)
     write_text_table(path, names, texts, separator=SEPARATORS[suffix])
 

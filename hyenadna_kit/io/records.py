@@ -6,7 +6,7 @@ in the order of the file and one at a time: the file may be larger than memory, 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -18,7 +18,8 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.bed import read_bed_records
 from hyenadna_kit.io.fasta import read_fasta
-from hyenadna_kit.io.genome import Genome
+from hyenadna_kit.io.genome import Genome, GenomesOfRows
+from hyenadna_kit.io.label_columns import GENOME
 from hyenadna_kit.io.raw_table import Cell
 from hyenadna_kit.io.regions import check_inside
 from hyenadna_kit.io.table_cells import (
@@ -118,6 +119,16 @@ class RecordFile(ABC):
     def has_places(self) -> bool:
         """Whether records are places on a genome."""
 
+    @property
+    def names_genomes(self) -> bool:
+        """Whether every record names the genome that its place is on."""
+        return False
+
+    @property
+    def genomes_read(self) -> list[Genome]:
+        """The genomes of the records that have been read."""
+        return [] if self.reading.genome is None else [self.reading.genome]
+
     @abstractmethod
     def __iter__(self) -> Iterator[Record]:
         """Yield every record, in order.
@@ -173,6 +184,8 @@ class TableRecords(RecordFile):
 
     names: tuple[str, ...]
     """All columns of the file; those of a place under our names."""
+    genomes: GenomesOfRows = field(default_factory=GenomesOfRows)
+    """Those that rows have named so far."""
 
     @property
     def has_places(self) -> bool:
@@ -180,9 +193,20 @@ class TableRecords(RecordFile):
         return SEQUENCE not in self.names
 
     @property
+    def names_genomes(self) -> bool:
+        """Whether every row names the genome that its place is on."""
+        return self.has_places and GENOME in self.names and self.reading.genome is None
+
+    @property
+    def genomes_read(self) -> list[Genome]:
+        """That of the reading, or those that rows have named so far."""
+        return list(self.genomes.opened.values()) if self.names_genomes else super().genomes_read
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """The number of the row, and every column but ``sequence``."""
-        return (ROW, *(name for name in self.names if name not in (SEQUENCE, ROW)))
+        """Every column but ``sequence``; before them the number of the row, unless one has its name."""
+        others = tuple(name for name in self.names if name != SEQUENCE)
+        return others if ROW in others else (ROW, *others)
 
     def __iter__(self) -> Iterator[Record]:
         """Yield every row."""
@@ -201,10 +225,11 @@ class TableRecords(RecordFile):
         named = next((cells[name] for name in _NAME_COLUMNS if cells.get(name) not in (None, "")), row)
         if self.has_places:
             assert interval is not None
-            assert self.reading.genome is not None
-            interval = check_inside(interval, self.reading.genome, source)
+            reading = self._reading_of(cells)
+            assert reading.genome is not None
+            interval = check_inside(interval, reading.genome, source)
             cells |= dict(zip(_PLACE_COLUMNS, _place_keys(interval), strict=True))
-            return self.reading.of_interval(source, str(named), self._keys(row, cells), interval)
+            return reading.of_interval(source, str(named), self._keys(row, cells), interval)
         sequence = sequence_of(cells[SEQUENCE])
         if interval is not None:
             require_same_length(sequence, interval)
@@ -212,8 +237,13 @@ class TableRecords(RecordFile):
         keys, encode = self._keys(row, cells), self.reading.tokenizer.encode
         return Record(source, str(named), keys, interval, len(sequence), lambda: (encode(sequence),))
 
+    def _reading_of(self, cells: dict[str, Cell]) -> Reading:
+        if not self.names_genomes:
+            return self.reading
+        return replace(self.reading, genome=self.genomes.named(str(cells[GENOME]), self.path))
+
     def _keys(self, row: int, cells: dict[str, Cell]) -> tuple[Cell, ...]:
-        return tuple(row if name == ROW else cells[name] for name in self.columns)
+        return tuple(cells[name] if name in self.names else row for name in self.columns)
 
 
 def open_records(path: Path, reading: Reading) -> RecordFile:
@@ -238,7 +268,7 @@ def open_records(path: Path, reading: Reading) -> RecordFile:
     else:
         known = ", ".join((*_FASTA, *_BED, *SEPARATORS, *_PARQUET))
         raise InputError(f"--input {path} must end in one of {known}, the text ones with or without .gz")
-    if records.has_places and reading.genome is None:
+    if records.has_places and reading.genome is None and not records.names_genomes:
         raise InputError(f"{path} holds places and no sequences; name their genome by --genome")
     if not records.has_places and reading.genome is not None:
         raise InputError(f"{path} holds sequences, which no genome is needed for; leave --genome out")

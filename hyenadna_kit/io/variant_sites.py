@@ -11,6 +11,26 @@ from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.genome.variant import Variant
 from hyenadna_kit.io.genome import Genome
 from hyenadna_kit.io.text_lines import shortened
+from hyenadna_kit.io.vcf import VariantRecord, allele_kind
+
+
+def require_alt(record: VariantRecord, alt: str, source: str) -> None:
+    """Refuse an ALT that no model reads.
+
+    Args:
+        record: What it is an ALT of.
+        alt: As the file has it; empty where there is none.
+        source: Where the record was written, for the error.
+
+    Raises:
+        InputError: POS is 0, or the ALT is no sequence.
+    """
+    if record.position < 0:
+        raise InputError(
+            f"{source}: POS must be 1 or more, got {record.position + 1}; positions count from 1"
+        )
+    if allele_kind(alt) != "sequence":
+        raise InputError(f"{source}: ALT {alt or '.'!r} is no sequence, which no model reads; remove it")
 
 
 def check_variant(variant: Variant, genome: Genome, source: str) -> Variant:

@@ -131,7 +131,8 @@ class Chart:
         for curve in curves:
             points = list(self._points(curve.xs, curve.ys))
             inside.append(polyline(points, curve.style))
-            inside += [dot(x, y, curve.style) for x, y in points if curve.has_dots]
+            if curve.has_dots or len(points) == 1:  # no line is seen through one point
+                inside += [dot(x, y, curve.style) for x, y in points]
         label = f"{self.y.label} against {self.x.label}"
         return picture(self.width, self.height, self._frame() + self._clipped("".join(inside)), label=label)
 

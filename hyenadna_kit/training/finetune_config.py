@@ -1,7 +1,7 @@
 """The options of fine-tuning: one schema for Python, YAML and the command line."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from hyenadna_kit.config import check_least, check_shares
 from hyenadna_kit.heads.objectives import Objective
@@ -24,6 +24,12 @@ _LEAST = {
     "num_workers": 0,
     "lora_rank": 0,
 }
+
+
+_DECIDE_EXAMPLES = (
+    *("task", "label_columns", "labels_of", "bin_size", "window", "length"),
+    *("validation_share", "validation_seed", "folds", "group_column", "duplicates"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +143,11 @@ class FinetuneConfig:
     part: Literal["all", "seeds", "baselines", "control"] = "all"
     """What is done: all, up to the report, or one part of it. Parts may be processes beside each other; all
     finds what they have done, and measures."""
+
+    @property
+    def decides_examples(self) -> dict[str, Any]:
+        """The options that, beside the bytes of the files, decide the examples of each side."""
+        return {name: getattr(self, name) for name in _DECIDE_EXAMPLES}
 
     def __post_init__(self) -> None:
         for name in ("model", "out"):

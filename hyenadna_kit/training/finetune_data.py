@@ -81,10 +81,8 @@ def read_finetune_data(config: FinetuneConfig, tokenizer: NucleotideTokenizer, l
     reader = PieceReader(config, tokenizer, length)
     pieces = {side: reader.pieces(each) for side, each in sides.items()}
     labelling, rows = read_labels(config, reader.genome, sides, pieces)
-    examples = {
-        side: Examples(pieces[side], *rows[side], groups=group_numbers(each.table, config))
-        for side, each in sides.items()
-    }
+    groups = group_numbers({side: each.table for side, each in sides.items()}, config)
+    examples = {side: Examples(pieces[side], *rows[side], groups=groups[side]) for side in sides}
     train, parts = sides[TRAIN], None
     if config.folds:
         parts = part_numbers(train.table, config, train.source)
@@ -93,7 +91,7 @@ def read_finetune_data(config: FinetuneConfig, tokenizer: NucleotideTokenizer, l
     examples = {side: examples[side] for side in SIDES if side in examples}
     for side, each in examples.items():
         labelling.check_measurable(each.labels, sides.get(side, sides[TRAIN]).source)
-    record |= _fingerprints_of(reader.genomes.values(), examples, config)
+    record |= _fingerprints_of(reader.genomes.opened.values(), examples, config)
     longest = max(max(each.lengths) for each in pieces.values())
     head_of = partial(_head, config, kind, longest, labelling)
     return FinetuneData(examples, head_of(examples[TRAIN].labels), record, head_of, parts)

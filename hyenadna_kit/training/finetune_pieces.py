@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.io.genome import Genome, open_genome
+from hyenadna_kit.io.genome import Genome, GenomesOfRows
 from hyenadna_kit.io.label_columns import GENOME
 from hyenadna_kit.io.regions import check_inside
 from hyenadna_kit.io.variant_sites import check_variant
@@ -39,13 +39,13 @@ class PieceReader:
         self.config = config
         self.tokenizer = tokenizer
         self.length = length
-        self.genomes: dict[Path, Genome] = {}
-        """Those that were opened, by their paths."""
+        self.genomes = GenomesOfRows()
+        """Those that were opened."""
 
     @property
     def genome(self) -> Genome | None:
         """The genome of the options."""
-        return None if self.config.genome is None else self._open(Path(self.config.genome))
+        return None if self.config.genome is None else self.genomes.open(Path(self.config.genome))
 
     def pieces(self, side: SideTable) -> Pieces:
         """Return the pieces of all rows of a side.
@@ -62,11 +62,6 @@ class PieceReader:
                     f"the sequence, or let the model read more by --length {found}"
                 )
         return pieces
-
-    def _open(self, path: Path) -> Genome:
-        if path not in self.genomes:
-            self.genomes[path] = open_genome(path)
-        return self.genomes[path]
 
     def _pieces(self, side: SideTable) -> Pieces:
         table, source = side.table, side.source
@@ -96,8 +91,7 @@ class PieceReader:
         named = zip(side.table.intervals or (), side.table.columns[GENOME], strict=True)
         for row, (interval, name) in enumerate(named, start=1):
             source = f"{side.source}, row {row}"
-            beside = Path(side.source).parent / str(name)
-            genome = self._open(beside if beside.exists() else Path(str(name)))
+            genome = self.genomes.named(str(name), Path(side.source))
             intervals.append(check_inside(interval, genome, source))
             genomes.append(genome)
         return GenomesPieces(intervals, genomes)

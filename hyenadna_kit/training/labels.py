@@ -78,7 +78,7 @@ class ClassLabels(Labelling):
     def head_options(self, train: NDArray[np.generic], *, balanced: bool) -> dict[str, Any]:
         """Return the names of the classes, and their weights."""
         counts = np.bincount(train, minlength=len(self.classes))
-        weights = tuple(len(train) / (len(counts) * counts)) if balanced else ()
+        weights = tuple((len(train) / (len(counts) * counts)).tolist()) if balanced else ()
         return {"labels": self.classes, "class_weights": weights}
 
 
@@ -106,7 +106,8 @@ class YesOrNoLabels(Labelling):
                 raise InputError(
                     f"column {name!r} is {each:g} in every row of the training table; leave it out"
                 )
-        return {"labels": self.names, "class_weights": tuple((1 - share) / share) if balanced else ()}
+        weights = tuple(((1 - share) / share).tolist()) if balanced else ()
+        return {"labels": self.names, "class_weights": weights}
 
 
 @dataclass(frozen=True)

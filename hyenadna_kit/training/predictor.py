@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from hyenadna_kit.batch import LabelledBatch, labelled_batch
+from hyenadna_kit.devices import Precision
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.heads.nucleotide import NucleotideHeadConfig
 from hyenadna_kit.heads.objectives import LabelledHead, LabelledHeadConfig
@@ -43,6 +44,8 @@ class TrainedOptions:
     """Whether predictions are means over both strands."""
     window: int | None
     """Of variants, bases around each; None is the model's context length."""
+    precision: Precision
+    """Number format of the products with which it was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,8 @@ class Predictor:
     """Whether the logits of each are means of what either strand gives."""
     batch_size: int = 16
     """Sequences that a model reads at a time."""
+    precision: Precision = "fp32"
+    """Number format of matrix products."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -169,7 +174,7 @@ def model_folders(path: str) -> list[Path]:
 
 
 def trained_options(folder: Path) -> TrainedOptions:
-    """Return how the model of a folder was trained to read; without a record, one strand.
+    """Return how a model was trained to read; without a record, one strand in float32.
 
     Raises:
         InputError: The record is damaged.
@@ -177,7 +182,7 @@ def trained_options(folder: Path) -> TrainedOptions:
     path = folder / CONFIG_NAME
     options: dict[str, Any] = load_yaml(path) if path.exists() else {"average_strands": False}
     reads_both = options.get("average_strands", True) and options.get("reverse_fraction", 0.5) > 0
-    return TrainedOptions(bool(reads_both), options.get("window"))
+    return TrainedOptions(bool(reads_both), options.get("window"), options.get("precision", "fp32"))
 
 
 def survey(predictor: Predictor, records: RecordFile) -> int:

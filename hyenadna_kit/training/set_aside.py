@@ -5,7 +5,7 @@ else those that are equal on either strand, are set aside together; every class 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from jaxtyping import Int
@@ -77,13 +77,19 @@ def part_numbers(table: LabelledTable, config: FinetuneConfig, source: str) -> I
     return parts
 
 
-def group_numbers(table: LabelledTable, config: FinetuneConfig) -> Int[np.ndarray, " rows"] | None:
-    """Return the number of each row's group; None where the options name no column of groups."""
-    if config.group_column is None:
-        return None
-    values = list(map(str, table.columns[config.group_column]))
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
-    return np.array([numbers[value] for value in values], dtype=np.int64)
+def group_numbers(
+    tables: Mapping[str, LabelledTable], config: FinetuneConfig
+) -> dict[str, Int[np.ndarray, " rows"] | None]:
+    """Return the numbers of the rows' groups, alike in all tables; None without such a column."""
+    numbers: dict[str, int] = {}
+    found: dict[str, Int[np.ndarray, " rows"] | None] = dict.fromkeys(tables)
+    if config.group_column is not None:
+        for side, table in tables.items():
+            values = map(str, table.columns[config.group_column])
+            found[side] = np.array(
+                [numbers.setdefault(each, len(numbers)) for each in values], dtype=np.int64
+            )
+    return found
 
 
 def _groups(table: LabelledTable, config: FinetuneConfig) -> list[list[int]]:

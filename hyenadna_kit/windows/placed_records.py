@@ -15,7 +15,7 @@ from hyenadna_kit.io.raw_table import Cell
 from hyenadna_kit.io.records import Reading, Record, RecordFile
 from hyenadna_kit.io.regions import whole_genome
 from hyenadna_kit.io.table_cells import CONTIG, END, START
-from hyenadna_kit.io.variant_sites import check_variant
+from hyenadna_kit.io.variant_sites import check_variant, require_alt
 from hyenadna_kit.io.variant_tables import (
     VariantTable,
     is_variant_table,
@@ -86,8 +86,8 @@ class VariantRecords(RecordFile):
             source = f"{self.path}, record {record.number} ({record.site})"
             variants = record.variants() or (None,)
             for variant, alt in zip(variants, record.alts or (".",), strict=True):
-                if variant is None:
-                    raise InputError(f"{source}: ALT {alt!r} is no sequence, which no model reads; remove it")
+                require_alt(record, alt, source)
+                assert variant is not None
                 cells: list[Cell] = ["." if cell is None else cell for cell in record.cells]
                 cells[table.alt] = alt
                 # Of a VCF the filter, which follows the columns, is left out.

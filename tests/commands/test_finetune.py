@@ -66,6 +66,46 @@ def test_metrics_are_those_of_the_models_that_are_left(folder, capsys):
     assert f"auroc             {mean:8.4f}" in said
 
 
+def test_predict_gives_what_the_metrics_were_made_of(folder):
+    assert finetune(seeds="0", precision="bf16") == 0
+    words = ["--model", "run", "--input", "test.csv", "--out", "p.tsv"]
+    assert cli.main(["predict", *words]) == 0
+    rows = [line.split("\t") for line in Path("p.tsv").read_text().splitlines()[1:]]
+    labels, said = (np.array([float(row[column]) for row in rows]) for column in (1, 3))
+    found = json.loads(Path("run/metrics.json").read_text())["test"]["seeds"]["0"]
+    assert found["brier"] == pytest.approx(np.mean((said - labels) ** 2), abs=1e-6)
+    assert cli.main(["predict", *words[:-1], "wide.tsv", "--precision", "fp32"]) == 0
+    assert Path("wide.tsv").read_text() != Path("p.tsv").read_text()
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_balanced_classes_are_learnt(folder, task):
+    """Weights reach the model folder, and weigh the rare as much as the frequent."""
+    for name in ("train", "validation", "test"):
+        rows = Path(f"{name}.csv").read_text().splitlines()[1:]
+        labels = [("0", "1", "0")[number % 3] for number in range(len(rows))]
+        text = [f"{row.split(',')[0]},{label}\n" for row, label in zip(rows, labels, strict=True)]
+        Path(f"{name}.csv").write_text("sequence,label\n" + "".join(text))
+    assert finetune(task=task, class_weights="balanced", seeds="0") == 0
+    weights = HyenaDNA.from_pretrained("run/seeds/0").config.head.class_weights
+    assert weights == pytest.approx([0.75, 1.5] if task == "multiclass" else [2.0], rel=0.05)
+
+
+def test_rows_of_groups_that_are_learnt_from_are_counted(folder, capsys):
+    genes = {"train": "abcd", "validation": "ae", "test": "xya"}
+    for name, letters in genes.items():
+        rows = Path(f"{name}.csv").read_text().splitlines()[1:]
+        text = [f"{row},{letters[number % len(letters)]}\n" for number, row in enumerate(rows)]
+        Path(f"{name}.csv").write_text("sequence,label,gene\n" + "".join(text))
+    assert finetune(group_column="gene", seeds="0") == 0
+    found = json.loads(Path("run/metrics.json").read_text())
+    shared = len(range(2, found["rows"]["test"], 3))
+    assert found["duplicates"]["in_groups_of"] == {"train": shared, "validation": shared}
+    assert (
+        f"{shared} rows of the test table are of a gene that is in the train table" in capsys.readouterr().out
+    )
+
+
 def test_same_command_again_trains_nothing_and_says_the_same(folder, capsys):
     assert finetune() == 0
     said, first = capsys.readouterr().out, Path("run/metrics.json").read_bytes()

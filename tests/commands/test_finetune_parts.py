@@ -52,6 +52,32 @@ def test_part_leaves_what_is_its_own_and_no_report(folder, part, made):
     assert [path.name for path in Path("run").iterdir()] == [made]
 
 
+def kmer(out):
+    return metrics(out)["baselines"]["kmer"]["test"]["mcc"]
+
+
+def test_baseline_of_other_labels_is_fitted_again(folder):
+    for name in TABLES:
+        rows = Path(f"{name}.csv").read_text().splitlines()[1:]
+        text = [f"{row},{int(row.count('G') > row.count('C'))}\n" for row in rows]
+        Path(f"{name}.csv").write_text("sequence,label,more_g\n" + "".join(text))
+    asked = TABLES | {"baselines": "kmer"}
+    assert finetune(**asked | {"part": "baselines"}) == 0
+    assert finetune(**asked | {"label_columns": "more_g"}) == 0
+    assert finetune(**asked | {"label_columns": "more_g", "out": "fresh"}) == 0
+    assert kmer("run") == kmer("fresh")
+
+
+def test_baseline_of_another_share_set_aside_is_fitted_again(folder):
+    asked = {"train": "train.csv", "test": "test.csv", "baselines": "kmer", "validation_share": "0.4"}
+    assert finetune(**asked | {"part": "baselines"}) == 0
+    before = Path("run/baselines/kmer.json").read_text()
+    assert finetune(**asked | {"validation_seed": "1"}) == 0
+    assert finetune(**asked | {"validation_seed": "1", "out": "fresh"}) == 0
+    assert Path("run/baselines/kmer.json").read_text() != before
+    assert metrics("run")["baselines"] == metrics("fresh")["baselines"]
+
+
 def test_scratch_is_the_model_from_weights_drawn_anew_all_of_it_trained(folder):
     assert finetune(**TABLES, out="fresh", fresh_weights="true", seeds="0,1") == 0
     assert finetune(**TABLES, trained_layers="0", layer_decay="0.5", baselines="scratch", seeds="0,1") == 0

@@ -212,6 +212,46 @@ def test_variants_of_a_table_are_those_of_a_vcf(folder):
     assert [line[2] for line in of_vcf[1:]] == [".", ".", "rs2"]
 
 
+def test_rows_that_name_their_genomes_are_read_there(folder):
+    Path("other.fa").write_text(f">c1\n{CONTIG[::-1]}\n")
+    Path("tables").mkdir()
+    Path("tables/x.csv").write_text("contig,start,end,genome\nc1,0,20,../g.fa\nc1,0,20,other.fa\n")
+    assert predict(model="binary", input="tables/x.csv", out="x.tsv") == 0
+    found = [float(line[-1]) for line in lines("x.tsv")[1:]]
+    expected = [sigmoid(each[0]) for each in logits("binary", CONTIG[:20], CONTIG[::-1][:20])]
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_column_called_row_is_kept(folder):
+    Path("x.csv").write_text(f"sequence,row\n{CONTIG[:30]},r7\n")
+    assert predict(model="binary", input="x.csv", out="x.tsv") == 0
+    header, found = lines("x.tsv")
+    assert header == ["row", "probability_no", "probability_yes"]
+    assert found[0] == "r7"
+
+
+def test_input_is_never_replaced(folder, capsys):
+    Path("x.csv").write_text(f"sequence\n{CONTIG[:30]}\n")
+    Path("link.csv").symlink_to("x.csv")
+    before = Path("x.csv").read_bytes()
+    assert predict(model="binary", input="x.csv", out="link.csv") == 1
+    assert "is what is read, and would be lost" in capsys.readouterr().err
+    assert Path("x.csv").read_bytes() == before
+
+
+def test_columns_of_one_name_are_told_before_anything_is_predicted(folder, capsys):
+    Path("x.csv").write_text(f"sequence,probability_no\n{CONTIG[:30]},1\n")
+    assert predict(model="binary", input="x.csv", out="x.tsv") == 1
+    assert "two columns 'probability_no'" in capsys.readouterr().err
+    assert not Path("x.tsv.parts").exists()
+
+
+@pytest.mark.parametrize("name", ["length", "window", "tile", "stride", "batch_size"])
+def test_number_below_one_is_refused(folder, capsys, name):
+    assert predict(model="binary", input="x.fa", out="x.tsv", **{name: 0}) == 2
+    assert f"{name} must be at least 1, got 0" in capsys.readouterr().err
+
+
 MISTAKES = {
     "suffix": ({"out": "x.txt"}, "--out x.txt must end in .tsv"),
     "packed Parquet": ({"out": "x.parquet.gz"}, "must end in .tsv"),

@@ -77,7 +77,11 @@ def test_validation_takes_whole_groups():
     assert rows == [row for row in range(100) if genes[row] in taken]
 
 
-def test_groups_are_numbered_by_their_values():
-    table = table_of(different(4), "abab", gene=("x", "y", "x", "z"))
-    assert group_numbers(table, config(group_column="gene")).tolist() == [0, 1, 0, 2]
-    assert group_numbers(table, config()) is None
+def test_groups_are_numbered_by_their_values_in_all_tables_alike():
+    tables = {
+        "train": table_of(different(4), "abab", gene=("x", "y", "x", "z")),
+        "test": table_of(different(3), "aba", gene=("w", "z", "x")),
+    }
+    found = group_numbers(tables, config(group_column="gene"))
+    assert {side: each.tolist() for side, each in found.items()} == {"train": [0, 1, 0, 2], "test": [3, 2, 0]}
+    assert group_numbers(tables, config()) == {"train": None, "test": None}
