@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.inference import InferencePlan, Tile
+from hyenadna_kit.config import check_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,22 +17,25 @@ class StreamSize:
 
     batch: int
     """Sequences."""
-    num_steps: int
-    """Most steps."""
+    num_steps: int | None
+    """Most steps; None is any number, where all filters end."""
     step: int = 1
     """Tokens of a step."""
     prompt_length: int = 0
     """Tokens that are read at once before the first step."""
 
     def __post_init__(self) -> None:
-        for name in ("batch", "num_steps", "step"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_least(self, dict.fromkeys(("batch", "num_steps", "step"), 1) | {"prompt_length": 0})
 
     @property
-    def num_tokens(self) -> int:
+    def span(self) -> int | None:
+        """Most tokens of all steps."""
+        return None if self.num_steps is None else self.num_steps * self.step
+
+    @property
+    def num_tokens(self) -> int | None:
         """Most tokens of a sequence."""
-        return self.prompt_length + self.num_steps * self.step
+        return None if self.span is None else self.prompt_length + self.span
 
 
 class MixerStream(ABC):

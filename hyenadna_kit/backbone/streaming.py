@@ -51,7 +51,7 @@ class BackboneStream:
         """
         if self.position or input_ids.shape != (self.size.batch, self.size.prompt_length):
             raise ValueError(
-                f"expected {self.size.batch} x {self.size.prompt_length} tokens of a prompt before any other, "
+                f"expected a prompt of {self.size.batch} x {self.size.prompt_length} tokens first of all, "
                 f"got {tuple(input_ids.shape)} behind {self.position}"
             )
         backbone = self._backbone
@@ -73,7 +73,7 @@ class BackboneStream:
             raise ValueError(
                 f"a step has {self.size.batch} x {self.size.step} tokens, got {tuple(input_ids.shape)}"
             )
-        if self.position + self.size.step > self.size.num_tokens:
+        if self.size.num_tokens is not None and self.position + self.size.step > self.size.num_tokens:
             raise ValueError(f"there is room for {self.size.num_tokens} tokens, and these are more")
         residual = self._backbone.residual(input_ids)
         for block, stream in zip(self._backbone.blocks, self._streams, strict=True):

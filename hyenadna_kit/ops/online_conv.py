@@ -38,14 +38,15 @@ class OnlineConvolution:
     """
 
     def __init__(
-        self, taps: Float[Tensor, "rows num_taps"], *, batch: int, num_steps: int, step: int = 1
+        self, taps: Float[Tensor, "rows num_taps"], *, batch: int, num_steps: int | None, step: int = 1
     ) -> None:
         """Make room for the steps.
 
         Args:
             taps: The filters; what a skip connection adds is part of the first tap.
             batch: Sequences.
-            num_steps: Most steps that will come. More than the filters reach take no more memory.
+            num_steps: Most steps that will come; None is any number. More than the filters reach take no
+                more memory.
             step: Positions of a step.
         """
         reach = -(-(taps.shape[1] - 1) // step)
@@ -53,7 +54,7 @@ class OnlineConvolution:
         self.num_steps = num_steps
         self.num_done = 0
         """Steps so far."""
-        self._ring_steps = _power_of_two(max(1, min(reach, num_steps)))
+        self._ring_steps = _power_of_two(max(1, reach if num_steps is None else min(reach, num_steps)))
         self._taps = taps
         self._inputs = taps.new_zeros(batch, len(taps), self._ring_steps * step)
         self._pending = torch.zeros_like(self._inputs)
@@ -129,7 +130,7 @@ class OnlineConvolution:
 
     def _spectra_of(self, steps: int, rows: slice, fft_length: int) -> Complex[Tensor, "rows frequencies"]:
         length = 2 * steps * self.step
-        if _FEWEST_USES * 2 * steps > self.num_steps:
+        if self.num_steps is not None and _FEWEST_USES * 2 * steps > self.num_steps:
             return filter_spectra(self._taps[rows, :length], fft_length)
         if steps not in self._spectra:
             self._spectra[steps] = filter_spectra(self._taps[:, :length], fft_length)

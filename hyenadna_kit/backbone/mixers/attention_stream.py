@@ -19,6 +19,10 @@ class AttentionStream(MixerStream):
     """What attention keeps; its memory grows with the tokens."""
 
     def __init__(self, mixer: "AttentionMixer", size: StreamSize) -> None:
+        if size.num_tokens is None:
+            raise ValueError(
+                "attention keeps all tokens that it has seen, and needs to know how many there are"
+            )
         self._mixer = mixer
         weight = mixer.in_proj.weight
         d_model, heads = weight.shape[1], mixer.config.num_heads

@@ -218,9 +218,12 @@ class HyenaMixer(Mixer):
 
     def stream_filters(self, size: StreamSize) -> Float[Tensor, "rows taps"]:
         """Return the filters as far as one step reaches another; the skip weight is part of the first tap."""
-        hidden = self.filter_fn.hidden(size.num_tokens)
-        taps = self.filter_fn.rows(hidden[: size.num_steps * size.step + 1], slice(None))
-        taps[:, 0] += self.filter_fn.bias
+        filters = self.filter_fn
+        reach = filters.num_taps if size.span is None else size.span + 1
+        if reach is None:
+            raise ValueError("a stream without end needs filters that end; give max_taps, or truncate them")
+        taps = filters.rows(filters.hidden(reach), slice(None))
+        taps[:, 0] += filters.bias
         return taps
 
     def stream(self, size: StreamSize, convolution: OnlineConvolution | None, first_row: int) -> HyenaStream:
