@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from jaxtyping import Bool, Float, Integer
@@ -191,7 +191,24 @@ class HyenaDNA(nn.Module):
         backbone = self.config.backbone
         longer = replace(backbone, context_length=context_length, trained_length=backbone.filter_unit)
         config = replace(self.config, backbone=longer)
-        model = type(self)(config if mode is None else _with_tail(config, mode))
+        return self._with_config(config if mode is None else _with_tail(config, mode))
+
+    def with_filter_taps(self, max_taps: int) -> Self:
+        """Return a model of the same weights whose filters end after so many taps.
+
+        Nothing further upstream is seen: what a stream keeps of a sequence grows no more.
+
+        Args:
+            max_taps: Taps of every filter that is longer.
+
+        Raises:
+            ValueError: It is less than 1, or filters are stretched to the length of the input.
+        """
+        return self._with_config(_with_filters(self.config, max_taps=max_taps))
+
+    def _with_config(self, config: HyenaDNAConfig) -> Self:
+        """Return a model of the same weights, on the same device and in the same mode."""
+        model = type(self)(config)
         parameter = next(self.parameters())
         model.to(device=parameter.device, dtype=parameter.dtype)
         model.load_tensors(self._own_tensors(), source="this model")
@@ -274,13 +291,19 @@ def _with_tail(config: HyenaDNAConfig, beyond_context: BeyondContext) -> HyenaDN
             f"beyond_context={beyond_context!r} is for Hyena mixers, this one is "
             f"{type(backbone.mixer).__name__}; leave it out"
         )
-    mixer = _with_tail_of(backbone.mixer, beyond_context)
-    other = backbone.other_mixer and _with_tail_of(backbone.other_mixer, beyond_context)
+    return _with_filters(config, beyond_context=beyond_context)
+
+
+def _with_filters(config: HyenaDNAConfig, **options: Any) -> HyenaDNAConfig:
+    """Return a configuration with other options of its filters."""
+    backbone = config.backbone
+    mixer = _with_filters_of(backbone.mixer, options)
+    other = backbone.other_mixer and _with_filters_of(backbone.other_mixer, options)
     return replace(config, backbone=replace(backbone, mixer=mixer, other_mixer=other))
 
 
-def _with_tail_of(mixer: MixerConfig, beyond_context: BeyondContext) -> MixerConfig:
+def _with_filters_of(mixer: MixerConfig, options: dict[str, Any]) -> MixerConfig:
     """Return the mixer with other filters; one that has none is left alone."""
     if not isinstance(mixer, HyenaConfig):
         return mixer
-    return replace(mixer, filter=replace(mixer.filter, beyond_context=beyond_context))
+    return replace(mixer, filter=replace(mixer.filter, **options))

@@ -5,7 +5,7 @@ found each. They are those that recomputing the whole sequence for each of them 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from hyenadna_kit.generation.sampling import Sampler, SamplingOptions
 from hyenadna_kit.generation.stream import LanguageModelStream
 from hyenadna_kit.heads.language_model import next_token_log_probs
 from hyenadna_kit.model import HyenaDNA
+
+OnProgress = Callable[[int], None]
+"""``on_progress(done)`` in bases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,7 @@ def generate(
     batch_size: int = 8,
     sampling: SamplingOptions | None = None,
     stop: tuple[str, ...] = (),
+    on_progress: OnProgress | None = None,
 ) -> Iterator[GeneratedSequence]:
     """Yield sequences that a model draws behind a prompt.
 
@@ -55,6 +59,7 @@ def generate(
         batch_size: Sequences that are drawn at a time; it changes no base, but for rounding.
         sampling: How bases are drawn; None takes the defaults.
         stop: A sequence ends behind the first of these words that it holds.
+        on_progress: Is told how many bases of all sequences are drawn.
 
     Raises:
         InputError: The model predicts no next token, the prompt is empty or no DNA, or a number is below 1.
@@ -68,54 +73,58 @@ def generate(
     ids = model.tokenizer.encode(prompt)
     for first in range(0, count, batch_size):
         numbers = range(first, min(first + batch_size, count))
-        tokens, log_probs = _draw(model, ids, num_bases, Sampler(sampling, numbers), len(numbers), stop)
-        for row, values in zip(tokens, log_probs, strict=True):
-            bases = _cut(model.tokenizer.decode(row), stop)
-            yield GeneratedSequence(bases=bases, log_likelihoods=values[: len(bases)])
+        batch = _Batch(model, Sampler(sampling, numbers), len(numbers), num_bases, stop)
+        for num_drawn in batch.draw(ids):
+            if on_progress is not None:
+                on_progress(first * num_bases + num_drawn * len(numbers))
+        yield from batch.sequences()
 
 
-def _draw(
-    model: HyenaDNA,
-    prompt: UInt8[np.ndarray, " length"],
-    num_bases: int,
-    sampler: Sampler,
-    batch: int,
-    stop: tuple[str, ...],
-) -> tuple[UInt8[np.ndarray, "batch drawn"], Float[np.ndarray, "batch drawn"]]:
-    """Return the tokens of a batch and their log-likelihoods; it ends early where every row has stopped."""
-    device = next(model.parameters()).device
-    size = StreamSize(batch=batch, prompt_length=len(prompt), num_steps=num_bases)
-    stream = LanguageModelStream(model, size)
-    logits = stream.read_prompt(torch.from_numpy(np.tile(prompt, (batch, 1))).to(device))
-    tokens, log_probs = np.empty((batch, num_bases), np.uint8), np.empty((batch, num_bases), np.float32)
-    ends = _Ends(model, batch, stop)
-    for place in range(num_bases):
-        drawn = sampler.draw(logits)[:, None]
-        tokens[:, place] = drawn[:, 0].cpu()
-        log_probs[:, place] = next_token_log_probs(logits[:, None], drawn)[:, 0].cpu()
-        if ends.all_reached(tokens[:, : place + 1]):
-            return tokens[:, : place + 1], log_probs[:, : place + 1]
-        if place + 1 < num_bases:
-            logits = stream.step(drawn)[:, -1]
-    return tokens, log_probs
+class _Batch:
+    """Sequences that are drawn beside each other."""
 
-
-class _Ends:
-    """Which sequences of a batch hold a word that ends them."""
-
-    def __init__(self, model: HyenaDNA, batch: int, stop: tuple[str, ...]) -> None:
+    def __init__(
+        self, model: HyenaDNA, sampler: Sampler, size: int, num_bases: int, stop: tuple[str, ...]
+    ) -> None:
+        self._model = model
+        self._sampler = sampler
+        self._stop = stop
         self._words = [model.tokenizer.encode(word) for word in stop]
-        self._reached = np.zeros(batch, dtype=bool)
+        self._has_ended = np.zeros(size, dtype=bool)
+        self._tokens = np.empty((size, num_bases), np.uint8)
+        self._log_probs = np.empty((size, num_bases), np.float32)
+        self._num_drawn = 0
 
-    def all_reached(self, tokens: UInt8[np.ndarray, "batch drawn"]) -> bool:
-        """Say whether every sequence has ended, from the tokens so far."""
+    def draw(self, prompt: UInt8[np.ndarray, " length"]) -> Iterator[int]:
+        """Draw base after base until every sequence has ended; yield how many each has."""
+        size, num_bases = self._tokens.shape
+        stream = LanguageModelStream(
+            self._model, StreamSize(batch=size, prompt_length=len(prompt), num_steps=num_bases)
+        )
+        device = next(self._model.parameters()).device
+        logits = stream.read_prompt(torch.from_numpy(np.tile(prompt, (size, 1))).to(device))
+        while True:
+            drawn = self._sampler.draw(logits)[:, None]
+            self._tokens[:, self._num_drawn] = drawn[:, 0].cpu()
+            self._log_probs[:, self._num_drawn] = next_token_log_probs(logits[:, None], drawn)[:, 0].cpu()
+            self._num_drawn += 1
+            yield self._num_drawn
+            if self._num_drawn == num_bases or self._all_end():
+                return
+            logits = stream.step(drawn)[:, -1]
+
+    def sequences(self) -> Iterator[GeneratedSequence]:
+        """Yield what was drawn, each sequence up to the end of the first word that ends it."""
+        for tokens, log_probs in zip(self._tokens, self._log_probs, strict=True):
+            bases = self._model.tokenizer.decode(tokens[: self._num_drawn])
+            ends = [found + len(word) for word in self._stop if (found := bases.find(word)) >= 0]
+            end = min(ends, default=len(bases))
+            yield GeneratedSequence(bases=bases[:end], log_likelihoods=log_probs[:end])
+
+    def _all_end(self) -> bool:
+        """Say whether every sequence holds a word that ends it."""
+        tokens = self._tokens[:, : self._num_drawn]
         for word in self._words:
             if tokens.shape[1] >= len(word):
-                self._reached |= (tokens[:, tokens.shape[1] - len(word) :] == word).all(1)
-        return bool(self._reached.all())
-
-
-def _cut(bases: str, stop: tuple[str, ...]) -> str:
-    """Return the bases up to the end of the first word that stops them."""
-    ends = [found + len(word) for word in stop if (found := bases.find(word)) >= 0]
-    return bases[: min(ends, default=len(bases))]
+                self._has_ended |= (tokens[:, tokens.shape[1] - len(word) :] == word).all(1)
+        return bool(self._has_ended.all())
