@@ -42,8 +42,8 @@ def stream(backbone, prompt, step, **more):
     size = {"batch": BATCH, "prompt_length": prompt, "step": step, "num_steps": num_steps} | more
     reader = BackboneStream(backbone, StreamSize(**size))
     found = [reader.read_prompt(IDS[:, :prompt])] if prompt else []
-    for place in range(prompt, prompt + num_steps * step, step):
-        found.append(reader.step(IDS[:, place : place + step]))
+    places = range(prompt, prompt + num_steps * step, step)
+    found += [reader.step(IDS[:, place : place + step]) for place in places]
     return torch.cat(found, dim=1)
 
 
@@ -62,7 +62,9 @@ def test_states_are_those_of_a_whole_pass(filters, prompt, step):
 
 
 @pytest.mark.parametrize(("prompt", "step"), PLANS.values(), ids=PLANS.keys())
-@pytest.mark.parametrize("others", [{"order": 3}, {"order": 4, "short": 1}, {"other": (1,)}, {"other": (0, 1)}])
+@pytest.mark.parametrize(
+    "others", [{"order": 3}, {"order": 4, "short": 1}, {"other": (1,)}, {"other": (0, 1)}]
+)
 def test_states_are_those_of_other_mixers(others, prompt, step):
     check(build(**others), prompt, step)
 
