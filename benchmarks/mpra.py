@@ -45,6 +45,7 @@ def main(folder: str, model: str, out: str) -> None:
     write_labelled_table(table, LabelledTable(variants=effects.variants, columns=columns))
     words = ["--config", str(CONFIG), "--model", model, "--train", str(table)]
     words += ["--genome", str(Path(folder) / "mpra_elements_GRCh38.fa"), "--out", str(Path(out) / "run")]
+    words += ["--baselines", ""]  # the floor below sees both strands
     subprocess.run(["hyenadna-kit", "finetune", *words], check=True)
     metrics = json.loads((Path(out) / "run/metrics.json").read_text())
     floor = kept_floor(effects, ranks, Path(out) / "floor.npy")
