@@ -48,6 +48,7 @@ COMMANDS = {
         "evaluate": "Measure bits per base on held-out regions, beside Markov models.",
         "compare-runs": "Put finished runs in a table, and choose a recipe on the validation part.",
         "loglik": "Write the log-likelihood and the entropy of every base of some regions.",
+        "generate": "Draw sequences from a language model, base by base.",
         "predict": "Write what a fine-tuned model says of new sequences, places or variants.",
         "embed": "Write the embeddings of sequences or places, and probe what they hold.",
         "score": "Score the variants of a VCF; every record comes out.",

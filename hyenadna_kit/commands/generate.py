@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hyenadna_kit.config import check_least
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.generation.sampling_options import SamplingOptions
 
 if TYPE_CHECKING:
     from hyenadna_kit.commands.progress import OnProgress
@@ -18,7 +19,7 @@ _LINE_BASES = 80
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateOptions:
+class GenerateOptions(SamplingOptions):
     """Draw sequences from a language model, base by base, each given those before it.
 
     They go to a FASTA file; headers have the mean cost of a base in bits, as the model sees it.
@@ -36,18 +37,8 @@ class GenerateOptions:
     """Most bases that are drawn behind a prompt."""
     count: int = 1
     """Sequences behind each prompt."""
-    temperature: float = 1.0
-    """Divides the logits: below 1 likely bases become likelier; 0 takes the likeliest."""
-    top_k: int | None = None
-    """Draw among so many likeliest bases; default: all."""
-    top_p: float | None = None
-    """Draw among the fewest likeliest bases that have this probability together; default: all."""
-    alphabet: str = "ACGT"
-    """Bases that may be drawn."""
     stop: tuple[str, ...] = ()
     """Words; a sequence ends behind the first one that it holds."""
-    seed: int = 0
-    """Of the random numbers. What is drawn does not depend on --batch_size, but for rounding."""
     taps: int | None = None
     """End the filters after so many taps, so that memory does not grow with --num_bases; the model is another
     one then. Default: whole."""
@@ -61,6 +52,7 @@ class GenerateOptions:
     """Memory that a pass over a prompt may take, as 4G or 512M; default: what is free."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_least(self, dict.fromkeys(("num_bases", "count", "taps", "batch_size"), 1))
 
 
@@ -107,11 +99,7 @@ def _records(
 ) -> Iterator[str]:
     """Yield the lines of the FASTA."""
     from hyenadna_kit.generation.generate import generate
-    from hyenadna_kit.generation.sampling import SamplingOptions
 
-    sampling = SamplingOptions(
-        **{name: getattr(options, name) for name in ("temperature", "top_k", "top_p", "alphabet", "seed")}
-    )
     of_prompt = options.count * options.num_bases
     for place, (name, prompt) in enumerate(prompts.items()):
         drawn = generate(
@@ -120,7 +108,7 @@ def _records(
             options.num_bases,
             count=options.count,
             batch_size=options.batch_size,
-            sampling=sampling,
+            sampling=options,
             stop=options.stop,
             on_progress=lambda done, before=place * of_prompt: on_progress(
                 before + done, of_prompt * len(prompts)

@@ -14,7 +14,8 @@ from jaxtyping import Float, UInt8
 
 from hyenadna_kit.backbone.mixer_stream import StreamSize
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.generation.sampling import Sampler, SamplingOptions
+from hyenadna_kit.generation.sampling import Sampler
+from hyenadna_kit.generation.sampling_options import SamplingOptions
 from hyenadna_kit.generation.stream import LanguageModelStream
 from hyenadna_kit.heads.language_model import next_token_log_probs
 from hyenadna_kit.model import HyenaDNA

@@ -10,7 +10,8 @@ from hyenadna_kit.backbone.mixer_stream import StreamSize
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.generation.generate import generate
-from hyenadna_kit.generation.sampling import Sampler, SamplingOptions
+from hyenadna_kit.generation.sampling import Sampler
+from hyenadna_kit.generation.sampling_options import SamplingOptions
 from hyenadna_kit.generation.stream import LanguageModelStream
 from hyenadna_kit.heads.sequence import SequenceHeadConfig
 from hyenadna_kit.model import HyenaDNAConfig
