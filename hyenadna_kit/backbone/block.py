@@ -98,7 +98,7 @@ class Block(nn.Module):
     def read_prompt_(
         self, residual: Float[Tensor, "batch length d_model"], stream: MixerStream, plan: InferencePlan
     ) -> None:
-        """Take the beginning of sequences through the block in place; the stream keeps what it needs."""
+        """Take the beginning of sequences through the block in place, as the stream looks on."""
         transform_ = self._transformation()
         for tile in stream.read_prompt(residual, self.norm1, plan):
             transform_(residual[tile.rows, tile.positions])

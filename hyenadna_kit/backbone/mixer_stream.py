@@ -45,7 +45,7 @@ class MixerStream(ABC):
     def read_prompt(
         self, residual: Float[Tensor, "batch length d_model"], norm: nn.LayerNorm, plan: InferencePlan
     ) -> Iterator[Tile]:
-        """Take a prompt through the mixer as :meth:`Mixer.advance` does, and keep what comes after needs."""
+        """Mix a prompt as :meth:`Mixer.advance` does, and keep what comes after it needs."""
 
     @abstractmethod
     def step(self, states: Float[Tensor, "batch step d_model"]) -> Float[Tensor, "batch step d_model"]:

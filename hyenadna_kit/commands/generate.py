@@ -102,6 +102,10 @@ def _records(
 
     of_prompt = options.count * options.num_bases
     for place, (name, prompt) in enumerate(prompts.items()):
+
+        def tell(done: int, before: int = place * of_prompt) -> None:
+            on_progress(before + done, of_prompt * len(prompts))
+
         drawn = generate(
             model,
             prompt,
@@ -110,9 +114,7 @@ def _records(
             batch_size=options.batch_size,
             sampling=options,
             stop=options.stop,
-            on_progress=lambda done, before=place * of_prompt: on_progress(
-                before + done, of_prompt * len(prompts)
-            ),
+            on_progress=tell,
         )
         for number, each in enumerate(drawn, start=1):
             yield f">{name}-{number} bases={len(each.bases)} bits_per_base={each.bits_per_base:.4f}"

@@ -130,7 +130,7 @@ class Mixer(nn.Module):
         raise NotImplementedError
 
     def stream_filters(self, size: StreamSize) -> Float[Tensor, "rows taps"]:  # noqa: ARG002 - none here
-        """Return the filters of its long convolutions, as far as one step reaches another; none here."""
+        """Return the filters of its long convolutions, as far as steps are apart; none here."""
         return self.out_proj.weight.new_zeros(0, 0)
 
     def stream(self, size: StreamSize, convolution: OnlineConvolution | None, first_row: int) -> MixerStream:
