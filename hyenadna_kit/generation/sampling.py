@@ -37,7 +37,7 @@ class Sampler:
         return torch.tensor(self._tokens, device=logits.device)[torch.from_numpy(drawn)]
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what is drawn with, a row a sequence and a column a base of the alphabet, by letter."""
+        """Return what is drawn with: a row a sequence, a column a base of the alphabet."""
         scaled = (logits - logits.max(1, keepdims=True)) / self.options.temperature
         found = np.exp(scaled) / np.exp(scaled).sum(1, keepdims=True)
         order = np.argsort(-found, axis=1, kind="stable")

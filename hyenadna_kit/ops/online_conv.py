@@ -30,7 +30,7 @@ _FEWEST_USES = 4
 
 
 class OnlineConvolution:
-    """The convolutions of many rows, step by step. A step is one position, or a stretch known together.
+    """The convolutions of many rows, step by step: a position, or some that are known together.
 
     for inputs in steps:
         outputs = convolution.outputs(slice(None), inputs)
@@ -73,7 +73,7 @@ class OnlineConvolution:
         return 2 * self._inputs.numel() * self._inputs.element_size()
 
     def begin_behind(self, pending: Float[Tensor, "batch some_rows span"], rows: slice) -> None:
-        """Take what inputs before the first step add to the outputs of some rows, see :func:`sums_ahead`."""
+        """Take what earlier inputs add to the outputs of some rows, see :func:`sums_ahead`."""
         self._pending[:, rows, : pending.shape[2]] += pending
 
     def outputs(

@@ -139,7 +139,7 @@ class AttentionMixer(Mixer):
         return query, key, self.dropout(heads[:, :, 2]).transpose(1, 2)
 
     def turns(self, length: int, like: Tensor) -> Complex[Tensor, "length pairs"]:
-        """Return what pairs of channels are multiplied by at each position, for states like those given."""
+        """Return what pairs of channels are multiplied by at each position, in the dtype of states."""
         width = self.in_proj.in_features // self.config.num_heads
         turns = rotary_turns(length, width, self.config.rotary_base, like.device)
         return turns.to(torch.promote_types(like.dtype, torch.complex64))

@@ -217,7 +217,7 @@ class HyenaMixer(Mixer):
         return HyenaSuffixes(self, norm, suffixes, residual, plan.tile_tokens)
 
     def stream_filters(self, size: StreamSize) -> Float[Tensor, "rows taps"]:
-        """Return the filters as far as one step reaches another; the skip weight is part of the first tap."""
+        """Return the filters as far as steps are apart; the skip weight is part of the first tap."""
         filters = self.filter_fn
         reach = filters.num_taps if size.span is None else size.span + 1
         if reach is None:
