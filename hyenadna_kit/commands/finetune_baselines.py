@@ -149,8 +149,13 @@ def _kept(
 def _settings(task: FinetuneTask) -> dict[str, Any]:
     """Return what decides the predictions of every baseline."""
     data = task.data
-    rows = {side: len(examples) for side, examples in data.examples.items()}
-    settings = {"format": _FORMAT, "rows": rows, "labels": data.head.labels, **data.record}
+    settings = {
+        "format": _FORMAT,
+        "rows": {side: len(examples) for side, examples in data.examples.items()},
+        "bases": {side: sum(examples.pieces.lengths) for side, examples in data.examples.items()},
+        "labels": data.head.labels,
+        **data.record,
+    }
     as_written: dict[str, Any] = json.loads(json.dumps(settings | task.config.decides_examples))
     return as_written
 

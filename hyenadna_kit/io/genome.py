@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from hyenadna_kit.errors import InputError
+from hyenadna_kit.errors import HyenaDNAKitError, InputError
 from hyenadna_kit.genome.contigs import ContigNames
 from hyenadna_kit.genome.interval import Interval
 from hyenadna_kit.io.fasta import Fasta
@@ -31,10 +31,25 @@ class GenomesOfRows:
             self.opened[path] = open_genome(path)
         return self.opened[path]
 
-    def named(self, name: str, table: Path) -> "Genome":
-        """Return the genome that a row names by a path, which may begin where the table lies."""
+    def named(self, cell: object, table: Path, source: str) -> "Genome":
+        """Return the genome that a row names by a path, which may begin where the table lies.
+
+        Args:
+            cell: What the row says.
+            table: Its file.
+            source: The file and the row, for the error.
+
+        Raises:
+            InputError: The cell is empty, or names no genome.
+        """
+        name = "" if cell is None else str(cell).strip()
+        if not name:
+            raise InputError(f"{source}: the column of genomes is empty; name the genome of the row")
         beside = table.parent / name
-        return self.open(beside if beside.exists() else Path(name))
+        try:
+            return self.open(beside if beside.exists() else Path(name))
+        except HyenaDNAKitError as error:
+            raise InputError(f"{source}: {error}") from None
 
 
 @runtime_checkable

@@ -225,7 +225,7 @@ class TableRecords(RecordFile):
         named = next((cells[name] for name in _NAME_COLUMNS if cells.get(name) not in (None, "")), row)
         if self.has_places:
             assert interval is not None
-            reading = self._reading_of(cells)
+            reading = self._reading_of(source, cells)
             assert reading.genome is not None
             interval = check_inside(interval, reading.genome, source)
             cells |= dict(zip(_PLACE_COLUMNS, _place_keys(interval), strict=True))
@@ -237,10 +237,10 @@ class TableRecords(RecordFile):
         keys, encode = self._keys(row, cells), self.reading.tokenizer.encode
         return Record(source, str(named), keys, interval, len(sequence), lambda: (encode(sequence),))
 
-    def _reading_of(self, cells: dict[str, Cell]) -> Reading:
+    def _reading_of(self, source: str, cells: dict[str, Cell]) -> Reading:
         if not self.names_genomes:
             return self.reading
-        return replace(self.reading, genome=self.genomes.named(str(cells[GENOME]), self.path))
+        return replace(self.reading, genome=self.genomes.named(cells[GENOME], self.path, source))
 
     def _keys(self, row: int, cells: dict[str, Cell]) -> tuple[Cell, ...]:
         return tuple(cells[name] if name in self.names else row for name in self.columns)

@@ -91,7 +91,7 @@ class PieceReader:
         named = zip(side.table.intervals or (), side.table.columns[GENOME], strict=True)
         for row, (interval, name) in enumerate(named, start=1):
             source = f"{side.source}, row {row}"
-            genome = self.genomes.named(str(name), Path(side.source))
+            genome = self.genomes.named(name, Path(side.source), source)
             intervals.append(check_inside(interval, genome, source))
             genomes.append(genome)
         return GenomesPieces(intervals, genomes)

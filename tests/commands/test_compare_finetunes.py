@@ -5,14 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
 from hyenadna_kit import cli
-from hyenadna_kit.model import HyenaDNAConfig
 from tests.oracles.browser import show
 from tests.oracles.page import Page
-from tests.training.test_finetune import BACKBONE, write_task
+from tests.training.test_finetune import write_folder
 
 OPTIONS = {"model": "m", "label_columns": ["label"], "labels_of": "sequence", "bin_size": 1}
 RECORD = {"train_fingerprint": "aa", "validation_fingerprint": "bb", "test_fingerprint": "cc"}
@@ -263,11 +261,7 @@ def test_validation_rows_set_aside_otherwise_are_other_rows(folder, capsys):
 
 def test_runs_of_finetune_are_read_and_the_browser_shows_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    HyenaDNAConfig(backbone=BACKBONE).build().save_pretrained("m")
-    for seed, (name, count) in enumerate({"train": 60, "validation": 20, "test": 20}.items()):
-        write_task(Path(f"{name}.csv"), count, seed)
+    write_folder(Path(), train=60, validation=20, test=20)
     words = "finetune --model m --train train.csv --validation validation.csv --test test.csv --epochs 1"
     for pooling in ("mean", "max"):
         more = f"--precision fp32 --seeds 0,1 --baselines kmer --pooling {pooling} --out task/{pooling}"

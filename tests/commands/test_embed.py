@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,8 @@ MISTAKES = {
         "--pca takes",
     ),
     "picture": (["--input", "x.csv", "--out", "y.h5", "--pca", "p.jpg"], "--pca must end with"),
+    "suffix": (["--input", "x.csv", "--out", "y.txt"], "--out y.txt must end in .h5 or .hdf5"),
+    "length": (["--input", "x.csv", "--out", "y.h5", "--length", "0"], "length must be at least 1, got 0"),
 }
 
 
@@ -115,6 +118,12 @@ def test_mistakes_are_one_line(model, folder, capsys, words, message):
     assert len(said) == 1
     assert message in said[0]
     assert not Path("y.h5").exists()
+
+
+def test_run_of_seeds_is_told_from_a_model(model, folder, capsys):
+    shutil.copytree(model, "run/seeds/3")
+    assert embed("run", "--input", "x.csv", "--out", "y.h5") == 1
+    assert "it is a run, name the model of one seed, as run/seeds/3" in capsys.readouterr().err
 
 
 @pytest.mark.kill

@@ -10,9 +10,9 @@ import torch
 from hyenadna_kit import cli
 from hyenadna_kit.evaluation.metrics import evaluate_predictions
 from hyenadna_kit.io.tables import LabelledTable, read_labelled_table, write_labelled_table
-from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
+from hyenadna_kit.model import HyenaDNA
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
-from tests.training.test_finetune import BACKBONE, write_task
+from tests.training.test_finetune import write_folder
 
 FLAGS = {
     "model": "m",
@@ -32,11 +32,7 @@ FLAGS = {
 def folder(tmp_path, monkeypatch):
     """The current folder, with a model ``m`` and the tables of a task."""
     monkeypatch.chdir(tmp_path)
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    HyenaDNAConfig(backbone=BACKBONE).build().save_pretrained("m")
-    for seed, (name, count) in enumerate({"train": 60, "validation": 20, "test": 20}.items()):
-        write_task(Path(f"{name}.csv"), count, seed)
+    write_folder(Path(), train=60, validation=20, test=20)
     return tmp_path
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from hyenadna_kit import cli
 from hyenadna_kit.commands import finetune_baselines
@@ -16,11 +15,10 @@ from hyenadna_kit.evaluation import seeds
 from hyenadna_kit.evaluation.linear_floors import LabelledSequences, fit_floor
 from hyenadna_kit.evaluation.metrics import evaluate_predictions
 from hyenadna_kit.io.tables import read_labelled_table
-from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
 from tests.oracles.browser import show
 from tests.oracles.page import Page
-from tests.training.test_finetune import BACKBONE, write_task
+from tests.training.test_finetune import write_folder
 
 OPTIONS = {
     "model": "m",
@@ -69,11 +67,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        torch.set_num_threads(1)
-        torch.manual_seed(0)
-        HyenaDNAConfig(backbone=BACKBONE).build().save_pretrained("m")
-        for seed, (name, count) in enumerate({"train": 800, "validation": 100, "test": 100}.items()):
-            write_task(Path(f"{name}.csv"), count, seed)
+        write_folder(Path(), train=800, validation=100, test=100)
         copies = Path("train.csv").read_text().splitlines(keepends=True)[1:11]
         tested = Path("test.csv").read_text().splitlines(keepends=True)
         Path("test.csv").write_text("".join([*tested[:-10], *copies]))

@@ -222,6 +222,26 @@ def test_rows_that_name_their_genomes_are_read_there(folder):
     assert found == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize(("cell", "message"), [("", "the column of genomes is empty"), ("no.fa", "no.fa")])
+def test_row_without_its_genome_is_named(folder, capsys, cell, message):
+    Path("x.csv").write_text(f"contig,start,end,genome\nc1,0,20,g.fa\nc1,0,20,{cell}\n")
+    assert predict(model="binary", input="x.csv", out="x.tsv") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("hyenadna-kit predict: x.csv, line 3: ")
+    assert message in line
+    assert "--overwrite" not in line
+
+
+def test_place_before_the_first_is_told_from_what_is_no_sequence(folder, capsys):
+    for position, alt, message in (
+        (0, "C", "record 1 (c1:0): POS must be 1 or more, got 0; positions count from 1"),
+        (1, "<DEL>", "record 1 (c1:1): ALT '<DEL>' is no sequence, which no model reads; remove it"),
+    ):
+        Path("x.tsv").write_text(f"chrom\tpos\tref\talt\nc1\t{position}\t{CONTIG[0]}\t{alt}\n")
+        assert predict(model="variants", input="x.tsv", genome="g.fa", window=20, out="p.tsv") == 1
+        assert capsys.readouterr().err.splitlines()[-1].endswith(message)
+
+
 def test_column_called_row_is_kept(folder):
     Path("x.csv").write_text(f"sequence,row\n{CONTIG[:30]},r7\n")
     assert predict(model="binary", input="x.csv", out="x.tsv") == 0

@@ -49,6 +49,14 @@ seconds-between-status-checks: 2
 """What Snakemake must be told of a cluster without accounting, and what a test would wait for."""
 
 
+def profile_of_one_node(shipped, folder):
+    """Copy a profile that is shipped into a folder, and tell it of this cluster; return the folder."""
+    shutil.copytree(shipped, folder)
+    with (folder / "config.yaml").open("a") as config:
+        config.write(SNAKEMAKE_PROFILE)
+    return folder
+
+
 def missing_programs():
     """Return which of the programs are not installed."""
     return [name for name in (*DAEMONS, *CLIENTS) if where(name) is None]

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,18 @@ def kill_some(session, is_victim):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+
+def kill_in_training(words, checkpoints, is_victim, *, env, seconds):
+    """Start a session, kill some of its processes once a checkpoint matches, and return its status."""
+    process = subprocess.Popen(
+        words, env=env, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    folder, pattern = checkpoints
+    deadline = time.monotonic() + seconds
+    while not list(folder.glob(pattern)):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    kill_some(process.pid, is_victim)
+    return process.wait(timeout=seconds)

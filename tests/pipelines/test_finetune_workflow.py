@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ import yaml
 
 from hyenadna_kit.model import HyenaDNAConfig
 from tests.pipelines.needs import needs_slurm, needs_slurm_plugin, needs_snakemake_beside, snakemake
-from tests.pipelines.one_node_slurm import SNAKEMAKE_PROFILE, one_node_slurm
-from tests.pipelines.sessions import is_any, is_driver, kill_some, needs_proc
+from tests.pipelines.one_node_slurm import one_node_slurm, profile_of_one_node
+from tests.pipelines.sessions import is_any, is_driver, kill_in_training, needs_proc
 from tests.test_readme import whole_lines
 from tests.training.test_finetune import BACKBONE, write_task
 
@@ -222,15 +221,6 @@ def test_recipe_or_table_that_was_changed_is_refused_and_what_it_made_stays(done
     assert path.read_bytes() == before
 
 
-def wait_for_checkpoint(process, folder):
-    """Wait until a run is in the midst of training."""
-    deadline = time.monotonic() + SECONDS
-    while not list(folder.glob("runs/*/*/seeds/*/checkpoints/last.ckpt")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def is_worker(pid, words, session):
     return "finetune" in words
 
@@ -244,16 +234,9 @@ def test_same_command_after_a_kill_goes_on_and_gives_the_same_numbers(tmp_path, 
     folder.mkdir()
     write_sweep(folder, **ALONE)
     (folder / "long.yaml").write_text(RECIPE.format(epochs=40))
-    process = subprocess.Popen(
-        words(folder),
-        env=ENVIRONMENT,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_for_checkpoint(process, folder)
-    kill_some(process.pid, is_victim)
-    assert process.wait(timeout=SECONDS) in (1, -signal.SIGKILL)
+    checkpoints = folder, "runs/*/*/seeds/*/checkpoints/last.ckpt"
+    status = kill_in_training(words(folder), checkpoints, is_victim, env=ENVIRONMENT, seconds=SECONDS)
+    assert status in (1, -signal.SIGKILL)
     out = folder / "runs" / "files" / "long-m"
     if is_victim is not is_driver:
         assert not (out / "seeds" / "0" / "model.safetensors").exists()
@@ -267,10 +250,8 @@ def test_same_command_after_a_kill_goes_on_and_gives_the_same_numbers(tmp_path, 
 @needs_slurm
 @pytest.mark.slow
 def test_slurm_gives_the_same_numbers(tmp_path, tmp_path_factory):
-    profile, folder = tmp_path / "profile", tmp_path / "sweep"
-    shutil.copytree(PIPELINE / "profiles" / "slurm", profile)
-    with (profile / "config.yaml").open("a") as shipped:
-        shipped.write(SNAKEMAKE_PROFILE)
+    profile = profile_of_one_node(PIPELINE / "profiles" / "slurm", tmp_path / "profile")
+    folder = tmp_path / "sweep"
     folder.mkdir()
     write_sweep(folder, **ALONE)
     with one_node_slurm(tmp_path_factory.mktemp("slurm")) as cluster:

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 from statistics import fmean
 
@@ -16,8 +15,8 @@ import yaml
 
 from hyenadna_kit.testing import write_toy_genome
 from tests.pipelines.needs import needs_slurm, needs_slurm_plugin, needs_snakemake_beside, snakemake
-from tests.pipelines.one_node_slurm import SNAKEMAKE_PROFILE, one_node_slurm
-from tests.pipelines.sessions import is_any, is_driver, kill_some, needs_proc
+from tests.pipelines.one_node_slurm import one_node_slurm, profile_of_one_node
+from tests.pipelines.sessions import is_any, is_driver, kill_in_training, needs_proc
 from tests.test_readme import whole_lines
 from tests.training.runs import CONFIG, assert_same_run, rows
 
@@ -182,15 +181,6 @@ def test_recipe_that_was_changed_is_refused_and_what_it_made_stays(done, tmp_pat
     assert path.read_bytes() == before
 
 
-def wait_for_checkpoint(process, folder):
-    """Wait until a run is in the midst of training."""
-    deadline = time.monotonic() + SECONDS
-    while not list(folder.glob("runs/*/*/checkpoints/last.ckpt")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def is_worker(pid, words, session):
     return "pretrain" in words
 
@@ -201,16 +191,9 @@ def is_worker(pid, words, session):
 @pytest.mark.parametrize("is_victim", [is_driver, is_worker, is_any])
 def test_same_command_after_a_kill_goes_on_and_gives_the_same_run(done, tmp_path, is_victim):
     write_sweep(tmp_path, recipes=["narrow.yaml"], seeds=[0])
-    process = subprocess.Popen(
-        words(tmp_path),
-        env=ENVIRONMENT,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_for_checkpoint(process, tmp_path)
-    kill_some(process.pid, is_victim)
-    assert process.wait(timeout=SECONDS) in (1, -signal.SIGKILL)
+    checkpoints = tmp_path, "runs/*/*/checkpoints/last.ckpt"
+    status = kill_in_training(words(tmp_path), checkpoints, is_victim, env=ENVIRONMENT, seconds=SECONDS)
+    assert status in (1, -signal.SIGKILL)
     out = tmp_path / "runs" / "narrow" / "0"
     if is_victim is not is_driver:
         assert not (out / "model.safetensors").exists()
@@ -228,10 +211,7 @@ def test_same_command_after_a_kill_goes_on_and_gives_the_same_run(done, tmp_path
 @needs_slurm
 @pytest.mark.slow
 def test_slurm_gives_the_same_run(done, tmp_path, tmp_path_factory):
-    profile = tmp_path / "profile"
-    shutil.copytree(PIPELINE / "profiles" / "slurm", profile)
-    with (profile / "config.yaml").open("a") as shipped:
-        shipped.write(SNAKEMAKE_PROFILE)
+    profile = profile_of_one_node(PIPELINE / "profiles" / "slurm", tmp_path / "profile")
     folder = write_sweep(tmp_path, recipes=["narrow.yaml"], seeds=[0], lengths=[])
     with one_node_slurm(tmp_path_factory.mktemp("slurm")) as cluster:
         finished = run(folder, env=ENVIRONMENT | cluster, where=("--profile", profile))

@@ -126,3 +126,9 @@ def test_thinned_curve_keeps_order_and_extremes(ys, most):
 )
 def test_ticks_are_short(value, text):
     assert short(value) == text
+
+
+@pytest.mark.parametrize(("xs", "dots"), [((5.0,), 1), ((5.0, 6.0), 0)])
+def test_curve_of_one_point_is_seen(xs, dots):
+    svg = Chart(X, Y).draw([Curve(xs, (2.0,) * len(xs), "own")])
+    assert svg.count("<circle") == dots

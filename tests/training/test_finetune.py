@@ -41,14 +41,20 @@ def write_task(path, count, seed):
     write_labelled_table(path, LabelledTable(sequences=tuple(sequences), columns={"label": labels}))
 
 
+def write_folder(folder, **counts):
+    """Write a model ``m`` and a table of so many rows for each name."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    HyenaDNAConfig(backbone=BACKBONE).build().save_pretrained(folder / "m")
+    for seed, (name, count) in enumerate(counts.items()):
+        write_task(folder / f"{name}.csv", count, seed)
+
+
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
     """A folder with a model ``m`` and the tables of a task."""
     folder = tmp_path_factory.mktemp("task")
-    torch.manual_seed(0)
-    HyenaDNAConfig(backbone=BACKBONE).build().save_pretrained(folder / "m")
-    for seed, (name, count) in enumerate({"train": 800, "validation": 100, "test": 100}.items()):
-        write_task(folder / f"{name}.csv", count, seed)
+    write_folder(folder, train=800, validation=100, test=100)
     return folder
 
 
