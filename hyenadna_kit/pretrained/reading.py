@@ -4,15 +4,14 @@
     -hf       config.json {"model_type": "hyenadna"}           model.safetensors
     original  config.json {"layer": {...}}                     weights.ckpt
 
-Unknown keys are errors that name them. Keys that only choose a kernel, a training option or an
-initial value are listed here and ignored; keys that would change the function must be inert.
+Unknown keys are errors that name them; :mod:`~hyenadna_kit.pretrained.formats` lists the known ones.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -27,132 +26,17 @@ from hyenadna_kit.checkpoint import (
     load_checkpoint,
     read_config,
     read_safetensors,
+    weights_file,
 )
 from hyenadna_kit.config import from_mapping, nearest, to_mapping
 from hyenadna_kit.errors import CheckpointError
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
+from hyenadna_kit.pretrained.formats import HF, ORIGINAL, PUBLISHED_SHIFT, Schema
 from hyenadna_kit.restricted_pickle import read_checkpoint_file
 
-PUBLISHED_SHIFT = 0.05
-"""Shift of the standalone and -hf code; no published configuration states it."""
-
 _POSITION_TOLERANCE = 1e-5
-_WEIGHT_FILES = ("model.safetensors", "weights.ckpt", "weights.safetensors")
 _EMBEDDING = "backbone.embeddings.word_embeddings.weight"
 _HEAD = "head.weight"
-
-
-class _Schema(NamedTuple):
-    """How one published configuration maps to ours."""
-
-    backbone: dict[str, str]
-    mixer: dict[str, str]
-    filter: dict[str, str]
-    required: frozenset[str]
-    inert: dict[str, Any]
-    """Keys that would change the function, with the only value that is supported."""
-    ignored: frozenset[str]
-
-
-_SHARED_BACKBONE = {
-    name: name
-    for name in (
-        "d_model",
-        "d_inner",
-        "vocab_size",
-        "pad_vocab_size_multiple",
-        "embed_dropout",
-        "layer_norm_epsilon",
-    )
-}
-_SHARED_BACKBONE["n_layer"] = "num_layers"
-
-_ORIGINAL = _Schema(
-    backbone=_SHARED_BACKBONE | {"resid_dropout": "resid_dropout", "l_max": "context_length"},
-    mixer={"order": "order", "short_filter_order": "short_filter_order", "dropout": "dropout"},
-    filter={
-        "emb_dim": "emb_dim",
-        "filter_order": "filter_order",
-        "num_inner_mlps": "num_inner_mlps",
-        "w": "activation_frequency",
-        "train_freq": "train_frequency",
-        "modulate": "modulate",
-        "shift": "shift",
-        "fast_decay_pct": "fast_decay_fraction",
-        "slow_decay_pct": "slow_decay_fraction",
-        "target": "decay_target",
-    },
-    required=frozenset({"d_model", "n_layer", "vocab_size", "l_max", "emb_dim"}),
-    inert={
-        "_name_": "hyena",
-        "activation": "id",
-        "attn_cfg": None,
-        "attn_layer_idx": None,
-        "bidirectional": False,
-        "inner_factor": 1,
-        "max_position_embeddings": 0,
-        "modulation_lr": 0.0,
-        "normalized": False,
-        "num_blocks": 1,
-        "num_heads": 1,
-        "outer_mixing": False,
-        "post_order_ffn": False,
-        "use_bias": True,
-    },
-    ignored=frozenset(
-        {
-            "checkpoint_mixer",
-            "checkpoint_mlp",
-            "filter_dropout",
-            "fused_bias_fc",
-            "fused_dropout_add_ln",
-            "fused_fft_conv",
-            "fused_mlp",
-            "initializer_cfg",
-            "jit_filter",
-            "local_order",
-            "lr",
-            "lr_pos_emb",
-            "residual_in_fp32",
-            "return_hidden_state",
-            "return_state",
-            "wd",
-        }
-    ),
-)
-
-_HF = _Schema(
-    backbone=_SHARED_BACKBONE | {"max_seq_len": "context_length"},
-    mixer={"hyena_order": "order", "short_filter_order": "short_filter_order", "hyena_dropout": "dropout"},
-    filter={
-        "emb_dim": "emb_dim",
-        "filter_order": "filter_order",
-        "num_inner_mlps": "num_inner_mlps",
-        "activation_freq": "activation_frequency",
-        "train_freq": "train_frequency",
-    },
-    # The defaults of the published class differ from what the published models use.
-    required=frozenset({"d_model", "n_layer", "vocab_size", "max_seq_len", "emb_dim", "activation_freq"}),
-    inert={"model_type": "hyenadna", "use_bias": True, "hyena_filter_dropout": 0.0},
-    ignored=frozenset(
-        {
-            "_name_or_path",
-            "architectures",
-            "auto_map",
-            "bos_token_id",
-            "dtype",
-            "eos_token_id",
-            "initializer_range",
-            "pad_token_id",
-            "problem_type",
-            "sep_token_id",
-            "tie_word_embeddings",
-            "torch_dtype",
-            "transformers_version",
-            "use_cache",
-        }
-    ),
-)
 
 
 def load_pretrained(folder: Path) -> Checkpoint:
@@ -173,12 +57,12 @@ def load_pretrained(folder: Path) -> Checkpoint:
         return load_checkpoint(folder, config)
     source = str(folder / CONFIG_NAME)
     if config.get("model_type") == "hyenadna":
-        return _translate(config, _HF, folder, trained_features=True)
+        return _translate(config, HF, folder, trained_features=True)
     if isinstance(config.get("layer"), dict):
         layer = config.pop("layer")
         # Trained position features are a property of the file only where their rate is not zero.
         trained = bool(layer.get("lr_pos_emb", 0.0))
-        return _translate(config | layer, _ORIGINAL, folder, trained_features=trained)
+        return _translate(config | layer, ORIGINAL, folder, trained_features=trained)
     raise CheckpointError(
         f"{source} is of no known format: expected format {FORMAT!r}, model_type 'hyenadna' or a 'layer', "
         f"got the keys {sorted(config)[:8]}"
@@ -186,7 +70,7 @@ def load_pretrained(folder: Path) -> Checkpoint:
 
 
 def _translate(
-    config: Mapping[str, Any], schema: _Schema, folder: Path, *, trained_features: bool
+    config: Mapping[str, Any], schema: Schema, folder: Path, *, trained_features: bool
 ) -> Checkpoint:
     source = str(folder / CONFIG_NAME)
     _check_keys(config, schema, source)
@@ -217,7 +101,7 @@ def _select(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
     return {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
 
 
-def _check_keys(config: Mapping[str, Any], schema: _Schema, source: str) -> None:
+def _check_keys(config: Mapping[str, Any], schema: Schema, source: str) -> None:
     known = {*schema.backbone, *schema.mixer, *schema.filter, *schema.inert, *schema.ignored}
     for key, value in config.items():
         if key not in known:
@@ -229,18 +113,14 @@ def _check_keys(config: Mapping[str, Any], schema: _Schema, source: str) -> None
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:
-    for name in _WEIGHT_FILES:
-        path = folder / name
-        if not path.is_file():
-            continue
-        if path.suffix == ".safetensors":
-            return read_safetensors(path)
-        content = read_checkpoint_file(path)
-        tensors = content.get("state_dict") if isinstance(content, dict) else None
-        if not isinstance(tensors, dict):
-            raise CheckpointError(f"{path} has no 'state_dict': not a Lightning checkpoint")
-        return {str(key): tensor for key, tensor in tensors.items() if isinstance(tensor, Tensor)}
-    raise CheckpointError(f"{folder} has no weights: none of {', '.join(_WEIGHT_FILES)}")
+    path = weights_file(folder)
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)
+    content = read_checkpoint_file(path)
+    tensors = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(tensors, dict):
+        raise CheckpointError(f"{path} has no 'state_dict': not a Lightning checkpoint")
+    return {str(key): tensor for key, tensor in tensors.items() if isinstance(tensor, Tensor)}
 
 
 def _rename_tensors(tensors: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
