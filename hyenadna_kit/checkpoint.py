@@ -5,7 +5,7 @@ The tensors carry the names of the published ``-hf`` repositories (``hyena.backb
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ PICKLED_WEIGHTS_NAME = "weights.ckpt"
 """Of the original format."""
 _WEIGHTS_NAMES = (WEIGHTS_NAME, PICKLED_WEIGHTS_NAME, "weights.safetensors")
 FORMAT = "hyenadna_kit.model/1"
+MODEL_TYPE = "hyenadna"
+"""What the transformers library looks for."""
 
 _OWN_TO_PUBLISHED = {"backbone.": "hyena.backbone.", "head.weight": "lm_head.weight"}
 _MAX_CONFIG_BYTES = 1 << 20
@@ -39,7 +41,8 @@ class Checkpoint(NamedTuple):
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write both files into ``folder``, each of them whole or not at all; other files stay."""
-    save_model_files(folder, {"format": FORMAT, "config": checkpoint.config}, checkpoint.tensors)
+    config = {"format": FORMAT, "model_type": MODEL_TYPE, "config": checkpoint.config}
+    save_model_files(folder, config, checkpoint.tensors)
 
 
 def save_model_files(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -47,7 +50,7 @@ def save_model_files(folder: Path, config: Mapping[str, Any], tensors: Mapping[s
     # First of all, so that a configuration that is not plain data leaves the weights as they were.
     text = json.dumps(config, indent=2) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    published = {_renamed(name, _OWN_TO_PUBLISHED): tensor.contiguous() for name, tensor in tensors.items()}
+    published = {published_name(name): tensor.contiguous() for name, tensor in tensors.items()}
     with atomic_file(folder / WEIGHTS_NAME) as path:
         # Written by us: safetensors' own writer gives a file that nobody else in a group can read.
         path.write_bytes(save(published, metadata={"format": "pt"}))
@@ -61,13 +64,12 @@ def load_checkpoint(folder: Path, config: Mapping[str, Any]) -> Checkpoint:
     Raises:
         CheckpointError: The weights are missing or damaged, or the configuration is not a mapping.
     """
-    if unknown := sorted(config.keys() - {"format", "config"}):
+    if unknown := sorted(config.keys() - {"format", "model_type", "config"}):
         raise CheckpointError(f"{folder / CONFIG_NAME}: unknown key {unknown[0]!r}; known: config, format")
     if not isinstance(config.get("config"), dict):
         raise CheckpointError(f"{folder / CONFIG_NAME} has no configuration under the key 'config'")
-    published_to_own = {published: own for own, published in _OWN_TO_PUBLISHED.items()}
     tensors = read_safetensors(file_of(folder, WEIGHTS_NAME))
-    return Checkpoint(config["config"], {_renamed(n, published_to_own): t for n, t in tensors.items()})
+    return Checkpoint(config["config"], {own_name(name): tensor for name, tensor in tensors.items()})
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -177,8 +179,18 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         raise CheckpointError(f"{source} does not fit its config.json: {'; '.join(problems[:4])}{more}")
 
 
-def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
-    for prefix, replacement in prefixes.items():
+def published_name(name: str) -> str:
+    """Return the name that a weight of a model has in files."""
+    return _renamed(name, _OWN_TO_PUBLISHED.items())
+
+
+def own_name(name: str) -> str:
+    """Return the name that a weight in a file has in a model."""
+    return _renamed(name, ((published, own) for own, published in _OWN_TO_PUBLISHED.items()))
+
+
+def _renamed(name: str, prefixes: Iterable[tuple[str, str]]) -> str:
+    for prefix, replacement in prefixes:
         if name.startswith(prefix):
             return replacement + name.removeprefix(prefix)
     return name

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from hyenadna_kit.backbone.inference import InferencePlan, Linear, normed, tiles
+from hyenadna_kit.backbone.inference import InferencePlan, normed, tiles
+from hyenadna_kit.backbone.linear import Linear, weight_and_bias
 from hyenadna_kit.backbone.mixer_stream import MixerStream
 from hyenadna_kit.backbone.mixers.base import Mixer
 from hyenadna_kit.backbone.suffixes import Suffixes
@@ -26,7 +27,7 @@ class MLP(nn.Module):
 
     def forward(self, hidden_states: Float[Tensor, "*shape d_model"]) -> Float[Tensor, "*shape d_model"]:
         """Transform every position by itself."""
-        return mlp(hidden_states, (self.fc1.weight, self.fc1.bias), (self.fc2.weight, self.fc2.bias))
+        return mlp(hidden_states, weight_and_bias(self.fc1), weight_and_bias(self.fc2))
 
 
 class Block(nn.Module):
@@ -109,7 +110,7 @@ class Block(nn.Module):
         residual += stream.step(normed(self.norm1, residual).to(fc1.weight.dtype))
         inner = normed(self.norm2, residual).to(fc1.weight.dtype)
         # Of so few tokens the one-pass layer would spend its time on arranging the weights.
-        residual += fc2(linear_gelu(inner, fc1.weight, fc1.bias, backend="eager"))
+        residual += fc2(linear_gelu(inner, *weight_and_bias(fc1), backend="eager"))
 
     def _transformation(self) -> Callable[[Tensor], None]:
         """Return what adds to states, in place, what the MLP makes of them."""

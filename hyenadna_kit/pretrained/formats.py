@@ -21,6 +21,11 @@ class Schema(NamedTuple):
     """Keys that would change the function, with the only value that is supported."""
     ignored: frozenset[str]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every key that is known."""
+        return frozenset({*self.backbone, *self.mixer, *self.filter, *self.inert}) | self.ignored
+
 
 _SHARED_BACKBONE = {
     name: name

@@ -22,6 +22,7 @@ from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.checkpoint import (
     CONFIG_NAME,
     FORMAT,
+    MODEL_TYPE,
     Checkpoint,
     load_checkpoint,
     read_config,
@@ -56,7 +57,7 @@ def load_pretrained(folder: Path) -> Checkpoint:
     if config.get("format") == FORMAT:
         return load_checkpoint(folder, config)
     source = str(folder / CONFIG_NAME)
-    if config.get("model_type") == "hyenadna":
+    if config.get("model_type") == MODEL_TYPE:
         return _translate(config, HF, folder, trained_features=True)
     if isinstance(config.get("layer"), dict):
         layer = config.pop("layer")
@@ -69,32 +70,44 @@ def load_pretrained(folder: Path) -> Checkpoint:
     )
 
 
+def published_config(keys: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return our configuration of a published ``-hf`` one, as plain data, without a look at its weights.
+
+    Raises:
+        CheckpointError: A key is unknown, missing or unsupported; ``source`` names them in errors.
+    """
+    return _config(_backbone(keys, HF, source), LanguageModelHeadConfig())
+
+
 def _translate(
     config: Mapping[str, Any], schema: Schema, folder: Path, *, trained_features: bool
 ) -> Checkpoint:
-    source = str(folder / CONFIG_NAME)
-    _check_keys(config, schema, source)
-    defaults: dict[str, Any] = {"shift": PUBLISHED_SHIFT, "beyond_context": "truncate"}
-    filters = from_mapping(FilterConfig, defaults | _select(config, schema.filter), source)
-    mixer = replace(from_mapping(HyenaConfig, _select(config, schema.mixer), source), filter=filters)
-    backbone = from_mapping(BackboneConfig, _select(config, schema.backbone), source)
+    backbone = _backbone(config, schema, str(folder / CONFIG_NAME))
+    mixer = backbone.mixer
+    assert isinstance(mixer, HyenaConfig)
     tensors = _rename_tensors(_read_weights(folder), folder)
     features = _absorb_positions(tensors, backbone, mixer, folder, trained=trained_features)
-    mixer = replace(mixer, filter=replace(filters, features=features))
+    backbone = replace(backbone, mixer=replace(mixer, filter=replace(mixer.filter, features=features)))
     head, embedding = tensors.get(_HEAD), tensors.get(_EMBEDDING)
     tied = head is None or (embedding is not None and torch.equal(head, embedding))
     if tied:
         tensors.pop(_HEAD, None)
-    return Checkpoint(
-        {
-            "backbone": to_mapping(replace(backbone, mixer=mixer)),
-            "head": {
-                "class_path": LanguageModelHeadConfig.__name__,
-                "init_args": to_mapping(LanguageModelHeadConfig(tied=tied)),
-            },
-        },
-        tensors,
-    )
+    return Checkpoint(_config(backbone, LanguageModelHeadConfig(tied=tied)), tensors)
+
+
+def _backbone(config: Mapping[str, Any], schema: Schema, source: str) -> BackboneConfig:
+    """Return what the keys of a published configuration say."""
+    _check_keys(config, schema, source)
+    defaults: dict[str, Any] = {"shift": PUBLISHED_SHIFT, "beyond_context": "truncate"}
+    filters = from_mapping(FilterConfig, defaults | _select(config, schema.filter), source)
+    mixer = replace(from_mapping(HyenaConfig, _select(config, schema.mixer), source), filter=filters)
+    return replace(from_mapping(BackboneConfig, _select(config, schema.backbone), source), mixer=mixer)
+
+
+def _config(backbone: BackboneConfig, head: LanguageModelHeadConfig) -> dict[str, Any]:
+    """Return plain data of a ``HyenaDNAConfig``."""
+    as_named = {"class_path": type(head).__name__, "init_args": to_mapping(head)}
+    return {"backbone": to_mapping(backbone), "head": as_named}
 
 
 def _select(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -102,10 +115,9 @@ def _select(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
 
 
 def _check_keys(config: Mapping[str, Any], schema: Schema, source: str) -> None:
-    known = {*schema.backbone, *schema.mixer, *schema.filter, *schema.inert, *schema.ignored}
     for key, value in config.items():
-        if key not in known:
-            raise CheckpointError(f"{source}: unknown key {key!r}{nearest(key, sorted(known))}")
+        if key not in schema.names:
+            raise CheckpointError(f"{source}: unknown key {key!r}{nearest(key, sorted(schema.names))}")
         if key in schema.inert and value != schema.inert[key]:
             raise CheckpointError(f"{source}: {key}={value!r} is not supported, only {schema.inert[key]!r}")
     if missing := sorted(schema.required - config.keys()):

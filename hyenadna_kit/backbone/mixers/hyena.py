@@ -22,7 +22,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.filters import BeyondContext, FilterConfig, ImplicitFilter
-from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjection, Tile
+from hyenadna_kit.backbone.inference import InferencePlan, ShortProjection, Tile
+from hyenadna_kit.backbone.linear import Linear, weight_and_bias
 from hyenadna_kit.backbone.mixer_stream import StreamSize
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumCache
@@ -250,11 +251,9 @@ class HyenaMixer(Mixer):
     ) -> Float[Tensor, "batch projections length"]:
         """Return x_0 .. x_{N-1} and v before the short convolution, channels as rows."""
         # One product that writes rows of channels: the convolutions need them contiguous.
-        return torch.baddbmm(
-            self.in_proj.bias[None, :, None],
-            self.in_proj.weight.expand(len(hidden_states), -1, -1),
-            hidden_states.transpose(1, 2),
-        )
+        weight, bias = weight_and_bias(self.in_proj)
+        channels = hidden_states.transpose(1, 2)
+        return torch.baddbmm(bias[None, :, None], weight.expand(len(hidden_states), -1, -1), channels)
 
 
 def _masked(signal: Tensor, mask: Tensor | None) -> Tensor:
