@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hyenadna_kit.io.genome import Genome
@@ -47,7 +47,7 @@ def run(options: InfoOptions) -> int:
 
 def _model_facts(name: str, folder: Path) -> Iterator[tuple[str, str]]:
     from hyenadna_kit.checkpoint import weights_file
-    from hyenadna_kit.config import to_mapping
+    from hyenadna_kit.config import flat, to_mapping
     from hyenadna_kit.files import fingerprint
     from hyenadna_kit.model import HyenaDNA
     from hyenadna_kit.pretrained.hub import commit_of
@@ -60,18 +60,7 @@ def _model_facts(name: str, folder: Path) -> Iterator[tuple[str, str]]:
     yield f"sha256 of {weights.name}", fingerprint(weights)
     yield "parameters", f"{model.num_parameters:,}"
     yield "sha256", model.fingerprint()
-    yield from _flat("", to_mapping(model.config))
-
-
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, dict):
-        yield prefix, str(value)
-        return
-    if "class_path" in value:
-        yield prefix, value["class_path"]
-        value = value["init_args"]
-    for key, item in value.items():
-        yield from _flat(f"{prefix}.{key}" if prefix else key, item)
+    yield from ((key, str(value)) for key, value in flat(to_mapping(model.config)))
 
 
 def _genome_facts(path: str) -> Iterator[tuple[str, str]]:

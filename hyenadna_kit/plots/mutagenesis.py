@@ -4,7 +4,7 @@ In: bases and scores. Out: the bytes of a PNG and of an SVG, the same for the sa
 is broken into lines, as text is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
@@ -124,11 +124,24 @@ def mutagenesis_pictures(panel: MutagenesisPanel, labels: MutagenesisLabels) -> 
         raise InputError(
             f"a figure has 1 to {MOST_POSITIONS} bases, {labels.title} has {len(panel.reference)}"
         )
+    return saved_pictures("mutagenesis", lambda: _draw(panel, labels))
+
+
+def saved_pictures(salt: str, draw: Callable[[], "Figure"]) -> Pictures:
+    """Return what ``draw`` draws in both formats, the same for the same numbers.
+
+    Args:
+        salt: Names in an SVG are made from it; they would be drawn by lot.
+        draw: Returns the figure.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    require_matplotlib()
     from matplotlib import rc_context
 
-    # Names in an SVG are drawn by lot where nothing is given to make them from.
-    with rc_context({"svg.hashsalt": "mutagenesis"}):
-        figure = _draw(panel, labels)
+    with rc_context({"svg.hashsalt": salt}):
+        figure = draw()
         return Pictures(
             _saved(figure, "png", {"Software": None}),
             _saved(figure, "svg", {"Date": None, "Creator": None}),
