@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hyenadna_kit.commands.scorer_options import ScorerOptions, load_scorer
+from hyenadna_kit.commands.scorer_options import ScorerOptions, scorer_of
 from hyenadna_kit.config import check_least
 from hyenadna_kit.errors import InputError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hyenadna_kit.io.genome import Genome
     from hyenadna_kit.model import HyenaDNA
     from hyenadna_kit.plots.mutagenesis import Pictures
-    from hyenadna_kit.scoring.scorer import VariantScorer
 
 _SUFFIXES = {"bedgraph": ".bedgraph", "bigwig": ".bw"}
 _LIKELIHOODS = ("log_likelihood", "entropy")
@@ -79,7 +78,7 @@ def run(options: ExplainOptions) -> int:
         InputError: A region is outside the genome or too long, or an option does not fit the model.
         CheckpointError: The model is damaged.
     """
-    from hyenadna_kit.commands.computing import computing
+    from hyenadna_kit.commands.computing import computing, load_model
     from hyenadna_kit.commands.progress import show_progress
     from hyenadna_kit.files import atomic_folder
     from hyenadna_kit.io.genome import open_genome
@@ -93,11 +92,10 @@ def run(options: ExplainOptions) -> int:
         require_logomaker()
     genome = open_genome(options.genome)
     regions = regions_or_bed(options.regions, options.bed, genome)
-    scorer = load_scorer(options.model, options, ["delta_ll"])
-    model = scorer.model
+    model = load_model(options.model, options.device, options.max_memory)
     with atomic_folder(out.resolve()) as folder, computing(model, options.precision):
         with show_progress("regions") as on_progress:
-            explained = list(_explained(options, scorer, genome, regions, on_progress))
+            explained = list(_explained(options, model, genome, regions, on_progress))
         _write_table(folder / _TABLE, explained)
         _write_tracks(options, folder, genome, explained)
         if options.figures:
@@ -111,21 +109,21 @@ def run(options: ExplainOptions) -> int:
 
 def _explained(
     options: ExplainOptions,
-    scorer: "VariantScorer",
+    model: "HyenaDNA",
     genome: "Genome",
     regions: "Sequence[Interval]",
     on_progress: "OnProgress",
 ) -> Iterator[_Explained]:
     from hyenadna_kit.heads.language_model import LanguageModelHead
 
-    explain = _language_model if isinstance(scorer.model.head, LanguageModelHead) else _classifier
+    explain = _language_model if isinstance(model.head, LanguageModelHead) else _classifier
     for number, region in enumerate(regions, start=1):
-        yield _Explained(region, genome.fetch(region), explain(options, scorer, genome, region))
+        yield _Explained(region, genome.fetch(region), explain(options, model, genome, region))
         on_progress(number, len(regions))
 
 
 def _language_model(
-    options: ExplainOptions, scorer: "VariantScorer", genome: "Genome", region: "Interval"
+    options: ExplainOptions, model: "HyenaDNA", genome: "Genome", region: "Interval"
 ) -> "dict[str, NDArray[np.float64]]":
     """Return the columns of a region whose log-likelihood is explained."""
     import numpy as np
@@ -137,16 +135,16 @@ def _language_model(
 
     if options.label is not None:
         raise InputError(f"--label {options.label} is for classifiers; {options.model} is a language model")
-    length = options.window or scorer.model.context_length
+    length = options.window or model.context_length
     window = Interval(region.contig, max(0, region.end - length), region.end)
     first = max(region.start - window.start, 1)
     if region.start < window.start:
         raise InputError(
             f"{region.region} has {region.length:,} bases and the window {length:,}; name a longer --window"
         )
-    stretches = list(base_likelihoods(scorer.model, genome, [region], length=length))
-    ism = mutagenize(scorer, genome, region)
-    found = _attributed(options, scorer.model, genome.tokens(window), LogLikelihoodTarget(first=first))
+    stretches = list(base_likelihoods(model, genome, [region], length=length))
+    ism = mutagenize(scorer_of(model, options, ["delta_ll"]), genome, region)
+    found = _attributed(options, model, genome.tokens(window), LogLikelihoodTarget(first=first))
     return {
         "log_likelihood": np.concatenate([each.log_likelihood for each in stretches]),
         "entropy": np.concatenate([each.entropy for each in stretches]),
@@ -156,7 +154,7 @@ def _language_model(
 
 
 def _classifier(
-    options: ExplainOptions, scorer: "VariantScorer", genome: "Genome", region: "Interval"
+    options: ExplainOptions, model: "HyenaDNA", genome: "Genome", region: "Interval"
 ) -> "dict[str, NDArray[np.float64]]":
     """Return the columns of a region whose logit is explained."""
     import numpy as np
@@ -164,13 +162,11 @@ def _classifier(
 
     from hyenadna_kit.interpretation.attribution import LogitTarget, substitution_effects
 
-    labels = getattr(getattr(scorer.model.head, "config", None), "labels", ("",))
+    labels = getattr(getattr(model.head, "config", None), "labels", ("",))
     target = LogitTarget(label=labels[-1] if options.label is None else options.label)
     tokens = genome.tokens(region)
-    found = _attributed(options, scorer.model, tokens, target)
-    effects = substitution_effects(
-        scorer.model, torch.from_numpy(tokens), target, batch_size=options.batch_size
-    )
+    found = _attributed(options, model, tokens, target)
+    effects = substitution_effects(model, torch.from_numpy(tokens), target, batch_size=options.batch_size)
     is_known = np.isfinite(effects).any(1)
     means = np.where(is_known, np.nansum(effects, axis=1) / (effects.shape[1] - 1), np.nan)
     return {"ism": -means, **found}
@@ -285,8 +281,14 @@ def windows_of(
 
     from hyenadna_kit.genome.interval import Interval
 
-    ends = [(region.contig, end) for region in regions for end in range(region.start + 1, region.end + 1)]
-    chosen = [ends[place] for place in np.unique(np.linspace(0, len(ends) - 1, count).astype(int)).tolist()]
+    # As far as there are so many bases before them.
+    firsts = [max(region.start + 1, min(length, region.end)) for region in regions]
+    counts = [region.end - first + 1 for region, first in zip(regions, firsts, strict=True)]
+    before = np.cumsum([0, *counts])
+    chosen = []
+    for place in np.unique(np.linspace(0, before[-1] - 1, count).astype(np.int64)).tolist():
+        number = int(np.searchsorted(before, place, side="right")) - 1
+        chosen.append((regions[number].contig, firsts[number] + place - int(before[number])))
     length = min([length, *(end for _, end in chosen)])
     return np.stack([genome.tokens(Interval(contig, end - length, end)) for contig, end in chosen])
 
