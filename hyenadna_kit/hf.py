@@ -279,6 +279,7 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
                 for each label.
         """
         head = self.hyena.config.head
+        assert isinstance(head, SequenceHeadConfig)
         logits = self._read(input_ids, attention_mask).logits
         if head.objective == "binary":
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.genome.alphabet import BASES
 from hyenadna_kit.plots.histogram import require_matplotlib
-from hyenadna_kit.plots.mutagenesis import MOST_POSITIONS, Pictures, saved_pictures
+from hyenadna_kit.plots.mutagenesis import BASE_COLOURS, MOST_POSITIONS, Pictures, saved_pictures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _A_LINE = 100
 _DOTS_PER_INCH = 150
 _ROW, _GAP, _INCHES_A_BASE, _NARROWEST = 1.0, 0.35, 0.12, 5.0
-_COLOURS = {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#d55e00"}
 _PANEL = (4.8, 3.2)
 
 
@@ -161,12 +159,13 @@ def _draw_logo(axes: "Axes", reference: str, heights: NDArray[np.float64], first
     import logomaker
     import pandas as pd
 
-    table = np.zeros((len(reference), len(BASES)))
+    bases = list(BASE_COLOURS)
+    table = np.zeros((len(reference), len(bases)))
     for place, base in enumerate(reference):
-        if base in BASES and np.isfinite(heights[place]):
-            table[place, BASES.index(base)] = heights[place]
-    frame = pd.DataFrame(table, columns=list(BASES), index=np.arange(len(reference)) + first_position)
-    logomaker.Logo(frame, ax=axes, color_scheme=_COLOURS, flip_below=False)
+        if base in bases and np.isfinite(heights[place]):
+            table[place, bases.index(base)] = heights[place]
+    frame = pd.DataFrame(table, columns=bases, index=np.arange(len(reference)) + first_position)
+    logomaker.Logo(frame, ax=axes, color_scheme=BASE_COLOURS, flip_below=False)
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)

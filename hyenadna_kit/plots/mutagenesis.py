@@ -31,7 +31,8 @@ _LEFT, _RIGHT, _TOP, _SHORTEST = 0.75, 1.05, 0.4, 4.5
 _BAR_HEIGHT, _BAR_WIDTH, _BAR_GAP = 1.4, 0.12, 0.25
 _TICK_EVERY = 10
 _TITLE, _LETTER = 0.2, 0.9
-_COLOURS = {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#d55e00"}
+BASE_COLOURS = {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#d55e00"}
+"""Of the letters of logos."""
 _MISSING, _DIVERGING, _SEQUENTIAL = "#dddddd", "RdBu", "Blues"
 
 
@@ -215,7 +216,7 @@ def _draw_heat(axes: "Axes", line: MutagenesisPanel, colours: "ScalarMappable") 
 
 def _draw_logo(axes: "Axes", line: MutagenesisPanel, limits: tuple[float, float]) -> None:
     for offset, (base, height) in enumerate(zip(line.reference, line.heights.tolist(), strict=True)):
-        if base in _COLOURS and np.isfinite(height):
+        if base in BASE_COLOURS and np.isfinite(height):
             _draw_letter(axes, base, offset, height, gid=f"letter-{line.first_position + offset}")
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set_xlim(0, len(line.reference))
@@ -233,7 +234,7 @@ def _draw_letter(axes: "Axes", base: str, offset: int, height: float, *, gid: st
 
     to_place = Affine2D().scale(_LETTER, abs(height)).translate(offset + (1 - _LETTER) / 2, min(0.0, height))
     outline = _outline(base).transformed(to_place)
-    axes.add_patch(PathPatch(outline, facecolor=_COLOURS[base], linewidth=0, gid=gid))
+    axes.add_patch(PathPatch(outline, facecolor=BASE_COLOURS[base], linewidth=0, gid=gid))
 
 
 @cache
