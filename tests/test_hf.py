@@ -134,7 +134,7 @@ def test_code_of_a_repository_is_not_run(published, tmp_path):
     config["auto_map"] = {"AutoConfig": "modeling_hyena.C", "AutoModelForCausalLM": "modeling_hyena.M"}
     (folder / "config.json").write_text(json.dumps(config))
     model = AutoModelForCausalLM.from_pretrained(published)
-    assert type(model).__module__ == "hyenadna_kit.hf"
+    assert type(model).__module__ == "hyenadna_kit.hf.modeling"
 
 
 def test_models_of_the_hub_come_by_their_names(tmp_path):

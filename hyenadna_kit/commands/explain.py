@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from hyenadna_kit.commands.scorer_options import ScorerOptions, scorer_of
 from hyenadna_kit.config import check_least
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hyenadna_kit.commands.explain_files import Explained
     from hyenadna_kit.commands.progress import OnProgress
     from hyenadna_kit.genome.interval import Interval
     from hyenadna_kit.interpretation.attribution import Target
+    from hyenadna_kit.interpretation.filters import FilterSizes
+    from hyenadna_kit.interpretation.receptive_field import ReceptiveField
     from hyenadna_kit.io.genome import Genome
     from hyenadna_kit.model import HyenaDNA
-    from hyenadna_kit.plots.mutagenesis import Pictures
 
 _SUFFIXES = {"bedgraph": ".bedgraph", "bigwig": ".bw"}
-_LIKELIHOODS = ("log_likelihood", "entropy")
-_ATTRIBUTIONS = ("ism", "input_x_gradient", "integrated_gradients")
-_TABLE, _REACH, _FILTERS = "attributions.tsv", "receptive_field", "filters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +61,6 @@ class ExplainOptions(ScorerOptions):
         check_least(self, {"steps": 1, "sequences": 1, "filter_taps": 2})
 
 
-class _Explained(NamedTuple):
-    """One region."""
-
-    region: "Interval"
-    reference: str
-    columns: "dict[str, NDArray[np.float64]]"
-    """One value a base."""
-
-
 def run(options: ExplainOptions) -> int:
     """Write the folder.
 
@@ -78,9 +68,11 @@ def run(options: ExplainOptions) -> int:
         InputError: A region is outside the genome or too long, or an option does not fit the model.
         CheckpointError: The model is damaged.
     """
+    from hyenadna_kit.commands import explain_files as files
     from hyenadna_kit.commands.computing import computing, load_model
     from hyenadna_kit.commands.progress import show_progress
     from hyenadna_kit.files import atomic_folder
+    from hyenadna_kit.interpretation.filters import filter_sizes
     from hyenadna_kit.io.genome import open_genome
     from hyenadna_kit.io.regions import regions_or_bed
     from hyenadna_kit.plots.attribution import require_logomaker
@@ -96,13 +88,17 @@ def run(options: ExplainOptions) -> int:
     with atomic_folder(out.resolve()) as folder, computing(model, options.precision):
         with show_progress("regions") as on_progress:
             explained = list(_explained(options, model, genome, regions, on_progress))
-        _write_table(folder / _TABLE, explained)
-        _write_tracks(options, folder, genome, explained)
+        files.write_table(folder, explained)
+        if options.tracks != "none":
+            files.write_tracks(folder, explained, genome.contigs, _SUFFIXES[options.tracks])
+        filters = filter_sizes(model, options.filter_taps or model.context_length)
+        reach = _reach(options, model, genome, regions)
+        if filters:
+            files.write_filters(folder, filters)
+        if reach is not None:
+            files.write_reach(folder, reach)
         if options.figures:
-            for each in explained:
-                _save(folder / _stem(each.region), _logos(each))
-        _write_filters(options, folder, model)
-        _write_reach(options, folder, model, genome, regions)
+            _draw(folder, explained, filters, reach)
     print(f"wrote {out}: {', '.join(sorted(path.name for path in out.iterdir()))}", file=sys.stderr)
     return 0
 
@@ -113,12 +109,13 @@ def _explained(
     genome: "Genome",
     regions: "Sequence[Interval]",
     on_progress: "OnProgress",
-) -> Iterator[_Explained]:
+) -> "Iterator[Explained]":
+    from hyenadna_kit.commands.explain_files import Explained
     from hyenadna_kit.heads.language_model import LanguageModelHead
 
     explain = _language_model if isinstance(model.head, LanguageModelHead) else _classifier
     for number, region in enumerate(regions, start=1):
-        yield _Explained(region, genome.fetch(region), explain(options, model, genome, region))
+        yield Explained(region, genome.fetch(region), explain(options, model, genome, region))
         on_progress(number, len(regions))
 
 
@@ -186,119 +183,36 @@ def _attributed(
     }
 
 
-def _write_table(path: Path, explained: Sequence[_Explained]) -> None:
-    from hyenadna_kit.io.text_lines import write_lines
-
-    def lines() -> Iterator[str]:
-        """Yield the header and a line a base."""
-        yield "\t".join(["region", "contig", "position", "base", *explained[0].columns])
-        for region, reference, columns in explained:
-            for place, base in enumerate(reference):
-                numbers = [f"{values[place]:.6g}" for values in columns.values()]
-                shown = ["." if number == "nan" else number for number in numbers]
-                yield "\t".join([region.region, region.contig, str(region.start + place + 1), base, *shown])
-
-    write_lines(path, lines())
-
-
-def _write_tracks(
-    options: ExplainOptions, folder: Path, genome: "Genome", explained: Sequence[_Explained]
-) -> None:
+def _reach(
+    options: ExplainOptions, model: "HyenaDNA", genome: "Genome", regions: "Sequence[Interval]"
+) -> "ReceptiveField | None":
+    """Return how far upstream a language model looks."""
     import numpy as np
 
-    from hyenadna_kit.io.base_tracks import write_base_track
-
-    if options.tracks == "none":
-        return
-    for name in explained[0].columns:
-        stretches = [(each.region, each.columns[name].astype(np.float32)) for each in explained]
-        write_base_track(folder / f"{name}{_SUFFIXES[options.tracks]}", genome.contigs, stretches)
-
-
-def _logos(explained: _Explained) -> "Pictures":
-    from hyenadna_kit.plots.attribution import logo_pictures
-
-    rows = {name: explained.columns[name] for name in _ATTRIBUTIONS}
-    region = explained.region
-    return logo_pictures(explained.reference, rows, first_position=region.start + 1, title=region.region)
-
-
-def _write_filters(options: ExplainOptions, folder: Path, model: "HyenaDNA") -> None:
-    """Write the size of the taps of every channel of every layer by distance, and draw it."""
-    from hyenadna_kit.interpretation.filters import filter_sizes
-    from hyenadna_kit.io.text_lines import write_lines
-    from hyenadna_kit.plots.attribution import FilterPicture, filter_pictures
-
-    filters = filter_sizes(model, options.filter_taps or model.context_length)
-    if not filters:
-        return
-
-    def lines() -> Iterator[str]:
-        """Yield the header and a line for each bin of each channel."""
-        yield "layer\tdirection\tchannel\tdistance\troot_mean_square"
-        for each in filters:
-            for channel, sizes in enumerate(each.sizes.tolist()):
-                for distance, size in zip(each.distances.tolist(), sizes, strict=True):
-                    yield f"{each.layer}\t{each.direction}\t{channel}\t{distance:g}\t{size:.6g}"
-
-    write_lines(folder / f"{_FILTERS}.tsv", lines())
-    if options.figures:
-        pictures = [
-            FilterPicture(f"layer {each.layer}, {each.direction}", each.distances, each.sizes)
-            for each in filters
-        ]
-        _save(folder / _FILTERS, filter_pictures(pictures))
-
-
-def _write_reach(
-    options: ExplainOptions, folder: Path, model: "HyenaDNA", genome: "Genome", regions: "Sequence[Interval]"
-) -> None:
-    """Write how far upstream a language model looks, and draw it."""
     from hyenadna_kit.commands.progress import show_progress
     from hyenadna_kit.heads.language_model import LanguageModelHead
-    from hyenadna_kit.interpretation.receptive_field import SHARES, receptive_field
-    from hyenadna_kit.io.text_lines import write_lines
-    from hyenadna_kit.plots.attribution import reach_pictures
+    from hyenadna_kit.interpretation.receptive_field import receptive_field
+    from hyenadna_kit.windows.layout import windows_before
 
     if not isinstance(model.head, LanguageModelHead):
-        return
-    sequences = windows_of(genome, regions, options.window or model.context_length, options.sequences)
+        return None
+    windows = windows_before(regions, options.window or model.context_length, options.sequences)
+    sequences = np.stack([genome.tokens(window) for window in windows])
     with show_progress("sequences") as on_progress:
-        found = receptive_field(model, sequences, on_progress=lambda done: on_progress(done, len(sequences)))
-    rows = enumerate(found.sizes.tolist())
-    lines = ["distance\tsize", *(f"{distance}\t{size:.6g}" for distance, size in rows)]
-    write_lines(folder / f"{_REACH}.tsv", lines)
-    if options.figures:
-        reaches = {f"{share:.0%} within {found.reach(share):,}": found.reach(share) for share in SHARES}
-        _save(folder / _REACH, reach_pictures(found.sizes, reaches))
+        return receptive_field(model, sequences, on_progress=lambda done: on_progress(done, len(sequences)))
 
 
-def windows_of(
-    genome: "Genome", regions: "Sequence[Interval]", length: int, count: int
-) -> "NDArray[np.uint8]":
-    """Return windows of one length that end at bases evenly spread over the regions."""
-    import numpy as np
+def _draw(
+    folder: Path,
+    explained: "Sequence[Explained]",
+    filters: "Sequence[FilterSizes]",
+    reach: "ReceptiveField | None",
+) -> None:
+    from hyenadna_kit.commands import explain_files as files
 
-    from hyenadna_kit.genome.interval import Interval
-
-    # As far as there are so many bases before them.
-    firsts = [max(region.start + 1, min(length, region.end)) for region in regions]
-    counts = [region.end - first + 1 for region, first in zip(regions, firsts, strict=True)]
-    before = np.cumsum([0, *counts])
-    chosen = []
-    for place in np.unique(np.linspace(0, before[-1] - 1, count).astype(np.int64)).tolist():
-        number = int(np.searchsorted(before, place, side="right")) - 1
-        chosen.append((regions[number].contig, firsts[number] + place - int(before[number])))
-    length = min([length, *(end for _, end in chosen)])
-    return np.stack([genome.tokens(Interval(contig, end - length, end)) for contig, end in chosen])
-
-
-def _stem(region: "Interval") -> str:
-    from urllib.parse import quote
-
-    return quote(f"{region.contig}_{region.start + 1}-{region.end}", safe="")
-
-
-def _save(stem: Path, pictures: "Pictures") -> None:
-    for suffix, picture in zip(("png", "svg"), pictures, strict=True):
-        stem.with_name(f"{stem.name}.{suffix}").write_bytes(picture)
+    for each in explained:
+        files.draw_logos(folder, each)
+    if filters:
+        files.draw_filters(folder, filters)
+    if reach is not None:
+        files.draw_reach(folder, reach)

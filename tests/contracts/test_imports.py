@@ -30,7 +30,7 @@ HOMES = {
     "pysam": "io",
     "pytorch_lightning": "training",
     "sklearn": "evaluation",
-    "transformers": "hf.py",
+    "transformers": "hf",
     "triton": "ops",
 }
 BANNED_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "misc.py", "common.py"}

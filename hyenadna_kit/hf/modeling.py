@@ -1,15 +1,5 @@
-"""Models for those who work with the transformers library: import this, and its Auto classes know them.
+"""Models in the manner of transformers: hidden states, next tokens, classes of sequences."""
 
-    import hyenadna_kit.hf
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    model = AutoModelForCausalLM.from_pretrained("LongSafari/hyenadna-tiny-1k-seqlen-hf")
-
-reads published ``-hf`` repositories and our own model folders, strictly and without the code that a
-repository brings along. What these classes save are model folders of ours, which every command reads. An
-``attention_mask`` is honoured: padding on either side changes no output of a base.
-"""
-
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,32 +8,21 @@ import torch
 from jaxtyping import Integer, Real
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizer,
-)
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import (
     BaseModelOutputWithNoAttention,
     CausalLMOutput,
     SequenceClassifierOutput,
 )
 
-from hyenadna_kit.checkpoint import CONFIG_NAME, FORMAT, MODEL_TYPE, own_name
-from hyenadna_kit.config import from_mapping, to_mapping
+from hyenadna_kit.checkpoint import own_name
+from hyenadna_kit.config import to_mapping
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.heads.objectives import Objective
 from hyenadna_kit.heads.sequence import SequenceHeadConfig
-from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig, HyenaDNAOutput
-from hyenadna_kit.pretrained.formats import HF
-from hyenadna_kit.pretrained.reading import published_config
-from hyenadna_kit.tokenizers.nucleotide import VOCABULARY, NucleotideTokenizer
+from hyenadna_kit.hf.configuration import HyenaDNAPretrainedConfig
+from hyenadna_kit.model import HyenaDNA, HyenaDNAOutput
 
 _IGNORED_LABEL = -100
 _OBJECTIVES: dict[str | None, Objective] = {
@@ -53,7 +32,6 @@ _OBJECTIVES: dict[str | None, Objective] = {
     "regression": "regression",
 }
 _KEYS_OF_LABELS = ("num_labels", "id2label", "label2id", "problem_type")
-_KEYS_OF_TOKENIZER = ("padding_side", "model_max_length")
 _WITHOUT_EFFECT = ("trust_remote_code", "adapter_kwargs")
 _REMEDIES = {
     "cache_dir": "the environment variable HF_HOME says where fetched files lie",
@@ -61,37 +39,6 @@ _REMEDIES = {
     "local_files_only": "set the environment variable HF_HUB_OFFLINE",
     "device_map": "call .to(device)",
 }
-
-
-class HyenaDNAPretrainedConfig(PreTrainedConfig):
-    """Configuration of a model in transformers' manner; ``own`` is that of this package."""
-
-    model_type = MODEL_TYPE
-
-    def __init__(self, **keys: Any) -> None:
-        """Take the keys of a ``config.json``: of a folder of ours, or of a published one."""
-        self.format = keys.pop("format", FORMAT)
-        self.config: dict[str, Any] = keys.pop("config", None) or _config_of(keys)
-        labels = getattr(self.own.head, "labels", ())
-        if labels:
-            keys.setdefault("id2label", dict(enumerate(labels)))
-            keys.setdefault("label2id", {label: number for number, label in enumerate(labels)})
-        super().__init__(**keys)
-
-    @property
-    def own(self) -> HyenaDNAConfig:
-        """The configuration as this package has it."""
-        return from_mapping(HyenaDNAConfig, self.config, "config")
-
-    @property
-    def hidden_size(self) -> int:
-        """Width of the hidden states."""
-        return self.own.backbone.d_model
-
-    @property
-    def vocab_size(self) -> int:
-        """Columns of the logits of a language model."""
-        return self.own.backbone.padded_vocab_size
 
 
 class HyenaDNAPreTrainedModel(PreTrainedModel):
@@ -303,81 +250,6 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         return classifier
 
 
-class HyenaDNATokenizer(PreTrainedTokenizer):
-    """One base, one token, and ``[SEP]`` behind the last as the published tokenizer has it.
-
-    Unlike that one it reads lower case, and other IUPAC codes as N. Special tokens are read by their names.
-    """
-
-    vocab_files_names: dict[str, str] = {}  # noqa: RUF012 (as transformers declares it)
-    model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012
-
-    def __init__(self, *, padding_side: str = "left", **keys: Any) -> None:
-        """Take the keys of a ``tokenizer_config.json``; characters and ids are always the same."""
-        self._nucleotides = NucleotideTokenizer()
-        names = ("bos", "sep", "cls", "pad", "mask", "unk")
-        keys |= {f"{name}_token": f"[{name.upper()}]" for name in names}
-        super().__init__(padding_side=padding_side, **keys | {"eos_token": "[SEP]"})
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *_: Any, **options: Any) -> Self:
-        """Return the tokenizer, which is the same for every model.
-
-        Args:
-            pretrained_model_name_or_path: A folder may have a ``tokenizer_config.json`` with another
-                ``padding_side`` or ``model_max_length``.
-            options: These two by name go before it.
-        """
-        path = Path(pretrained_model_name_or_path, "tokenizer_config.json")
-        keys = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        keys |= options
-        return cls(**{name: keys[name] for name in _KEYS_OF_TOKENIZER if name in keys})
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of tokens."""
-        return len(VOCABULARY)
-
-    def get_vocab(self) -> dict[str, int]:
-        """Return the id of each token."""
-        return {token: number for number, token in enumerate(VOCABULARY)}
-
-    def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
-        """Write nothing: the vocabulary is always the same."""
-        del save_directory, filename_prefix
-        return ()
-
-    def build_inputs_with_special_tokens(
-        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
-    ) -> list[int]:
-        """Return the ids with ``[SEP]`` behind each sequence."""
-        end = [self.sep_token_id]
-        return token_ids_0 + end if token_ids_1 is None else token_ids_0 + end + token_ids_1 + end
-
-    def _tokenize(self, text: str, **_: Any) -> list[str]:
-        return [VOCABULARY[token] for token in self._nucleotides.encode(text)]
-
-    def _convert_token_to_id(self, token: str) -> int:
-        return VOCABULARY.index(token) if token in VOCABULARY else VOCABULARY.index("[UNK]")
-
-    def _convert_id_to_token(self, index: int) -> str:
-        return VOCABULARY[index]
-
-    def convert_tokens_to_string(self, tokens: list[str]) -> str:
-        """Return the bases."""
-        return "".join(tokens)
-
-
-def _config_of(keys: dict[str, Any]) -> dict[str, Any]:
-    """Return our configuration of a published one, whose keys are taken out; where none is, the default."""
-    published = {name: keys[name] for name in keys if name in HF.names}
-    if not published.keys() >= HF.required:
-        return to_mapping(HyenaDNAConfig())
-    for name in (*HF.backbone, *HF.mixer, *HF.filter):
-        keys.pop(name, None)
-    return published_config(published, CONFIG_NAME)
-
-
 def _loss(objective: Objective, logits: Tensor, labels: Tensor) -> Tensor:
     if objective == "regression":
         return functional.mse_loss(logits, labels.view_as(logits).float())
@@ -390,10 +262,3 @@ def _to_names_of_modules(_: nn.Module, state: dict[str, Tensor], prefix: str, *_
     """Give the weights of a file, which has the published names, those of the modules here."""
     for name in [name for name in state if name.startswith((f"{prefix}head.", f"{prefix}lm_head."))]:
         state[f"{prefix}hyena.{own_name(name.removeprefix(prefix))}"] = state.pop(name)
-
-
-AutoConfig.register(HyenaDNAPretrainedConfig.model_type, HyenaDNAPretrainedConfig)
-AutoModel.register(HyenaDNAPretrainedConfig, HyenaDNAModel)
-AutoModelForCausalLM.register(HyenaDNAPretrainedConfig, HyenaDNAForCausalLM)
-AutoModelForSequenceClassification.register(HyenaDNAPretrainedConfig, HyenaDNAForSequenceClassification)
-AutoTokenizer.register(HyenaDNAPretrainedConfig, slow_tokenizer_class=HyenaDNATokenizer)
