@@ -130,7 +130,7 @@ def weights_file(folder: Path) -> Path:
 
 
 def is_of_hub_cache(folder: Path) -> bool:
-    """Say whether a folder lies where the hub's cache has it: models--OWNER--NAME/snapshots/COMMIT."""
+    """Say whether a folder lies as the hub's cache has them: models--X--Y/snapshots/COMMIT."""
     return folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--")
 
 

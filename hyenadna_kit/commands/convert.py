@@ -9,7 +9,7 @@ POSITIONAL = ("model",)
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
-    """Write a model in another format: a published one as our own, or ours as the published code reads it.
+    """Write a model in another format: our own, or the one that published code reads.
 
     Reads the original format (config.json and weights.ckpt), the -hf format (config.json and
     model.safetensors) and our own. Nothing that a checkpoint names is imported or run.

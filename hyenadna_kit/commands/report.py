@@ -24,7 +24,7 @@ PAGE_NAME, MARKDOWN_NAME = "model_card.html", "model_card.md"
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """Write a model card: architecture, data, bits per base, filters, reach and limits of a model.
+    """Write a model card: architecture, data, bits per base, filters, reach and limits.
 
     model_card.html needs no network and holds its pictures; model_card.md says the same for a README.
     """

@@ -176,14 +176,15 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel):
         num_items_in_batch: Tensor | int | None = None,
         **_: Any,
     ) -> CausalLMOutput:
-        """Return ``logits`` over the whole vocabulary, and the mean ``loss`` in nats where there are labels.
+        """Return ``logits`` over the whole vocabulary, and with labels the mean ``loss``.
 
         Args:
             input_ids: Token ids.
             attention_mask: 0 where a position is padding.
             labels: Token ids, as a rule those of ``input_ids``: each is compared with what the position
                 before it says. -100 where none is asked for.
-            num_items_in_batch: Labels of all batches of a step, which the sum of the losses is divided by.
+            num_items_in_batch: Labels of all batches of a step, which the sum of the losses, in nats, is
+                divided by.
         """
         logits = self._read(input_ids, attention_mask).logits
         if labels is None:
@@ -205,7 +206,7 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel):
 
 
 class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
-    """Logits of whole sequences: of a language model by a new head, which reads the mean of the states.
+    """Logits of whole sequences; a language model gets a new head, on the mean of the states.
 
     Of a binary head of ours, which has one logit, the other class has the logit 0.
     """

@@ -141,7 +141,9 @@ def attribute(
 def substitution_effects(
     model: HyenaDNA, input_ids: Integer[Tensor, " length"], target: Target, *, batch_size: int = 64
 ) -> Float[np.ndarray, "length 4"]:
-    """Return by how much a number changes with every change of a single base; NaN at the base itself.
+    """Return by how much a number changes with every change of a single base.
+
+    At the base itself there is NaN.
 
     Args:
         model: In eval mode.

@@ -71,7 +71,7 @@ def load_pretrained(folder: Path) -> Checkpoint:
 
 
 def published_config(keys: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Return our configuration of a published ``-hf`` one, as plain data, without a look at its weights.
+    """Return our configuration of a published ``-hf`` one, as plain data; weights are not read.
 
     Raises:
         CheckpointError: A key is unknown, missing or unsupported; ``source`` names them in errors.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.utils import _http
 
 from hyenadna_kit import cli
 from hyenadna_kit.backbone.backbone import BackboneConfig
@@ -142,6 +143,7 @@ def test_hub_that_does_not_answer_is_told_and_what_is_here_is_read(hub, monkeypa
     gone = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", gone)
     assert HyenaDNA.from_pretrained(SMALL).fingerprint() == fetched.fingerprint()
+    monkeypatch.setattr(_http.time, "sleep", lambda _: None)  # between tries
     with pytest.raises(CheckpointError, match=r"did not answer .*; on a machine without network"):
         model_folder(SMALL_HF)
 
