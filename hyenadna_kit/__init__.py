@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from hyenadna_kit.backbone.mixers.hyena import HyenaConfig as HyenaConfig
     from hyenadna_kit.batch import Batch as Batch
     from hyenadna_kit.evaluation.embeddings import embed as embed
+    from hyenadna_kit.generation.generate import generate as generate
+    from hyenadna_kit.generation.sampling_options import SamplingOptions as SamplingOptions
     from hyenadna_kit.genome.alphabet import reverse_complement as reverse_complement
     from hyenadna_kit.genome.interval import Interval as Interval
     from hyenadna_kit.genome.interval import Strand as Strand
@@ -80,6 +82,7 @@ _HOMES = {
     "Placement": "scoring.placement",
     "ReadStore": "io.read_store",
     "RowTable": "io.hdf5",
+    "SamplingOptions": "generation.sampling_options",
     "SequenceHeadConfig": "heads.sequence",
     "Strand": "genome.interval",
     "Variant": "genome.variant",
@@ -88,6 +91,7 @@ _HOMES = {
     "VariantWriter": "io.vcf_writer",
     "WindowDataset": "windows.dataset",
     "embed": "evaluation.embeddings",
+    "generate": "generation.generate",
     "open_genome": "io.genome",
     "read_annotation": "io.annotation",
     "read_labelled_table": "io.tables",

@@ -5,7 +5,7 @@ The tensors carry the names of the published ``-hf`` repositories (``hyena.backb
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,12 @@ from hyenadna_kit.shipped import shipped_models
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+PICKLED_WEIGHTS_NAME = "weights.ckpt"
+"""Of the original format."""
+_WEIGHTS_NAMES = (WEIGHTS_NAME, PICKLED_WEIGHTS_NAME, "weights.safetensors")
 FORMAT = "hyenadna_kit.model/1"
+MODEL_TYPE = "hyenadna"
+"""What the transformers library looks for."""
 
 _OWN_TO_PUBLISHED = {"backbone.": "hyena.backbone.", "head.weight": "lm_head.weight"}
 _MAX_CONFIG_BYTES = 1 << 20
@@ -36,12 +41,16 @@ class Checkpoint(NamedTuple):
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write both files into ``folder``, each of them whole or not at all; other files stay."""
+    config = {"format": FORMAT, "model_type": MODEL_TYPE, "config": checkpoint.config}
+    save_model_files(folder, config, checkpoint.tensors)
+
+
+def save_model_files(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write ``config.json`` as it is given, and the tensors under their published names."""
     # First of all, so that a configuration that is not plain data leaves the weights as they were.
-    text = json.dumps({"format": FORMAT, "config": checkpoint.config}, indent=2) + "\n"
+    text = json.dumps(config, indent=2) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    published = {
-        _renamed(name, _OWN_TO_PUBLISHED): tensor.contiguous() for name, tensor in checkpoint.tensors.items()
-    }
+    published = {published_name(name): tensor.contiguous() for name, tensor in tensors.items()}
     with atomic_file(folder / WEIGHTS_NAME) as path:
         # Written by us: safetensors' own writer gives a file that nobody else in a group can read.
         path.write_bytes(save(published, metadata={"format": "pt"}))
@@ -55,13 +64,12 @@ def load_checkpoint(folder: Path, config: Mapping[str, Any]) -> Checkpoint:
     Raises:
         CheckpointError: The weights are missing or damaged, or the configuration is not a mapping.
     """
-    if unknown := sorted(config.keys() - {"format", "config"}):
+    if unknown := sorted(config.keys() - {"format", "model_type", "config"}):
         raise CheckpointError(f"{folder / CONFIG_NAME}: unknown key {unknown[0]!r}; known: config, format")
     if not isinstance(config.get("config"), dict):
         raise CheckpointError(f"{folder / CONFIG_NAME} has no configuration under the key 'config'")
-    published_to_own = {published: own for own, published in _OWN_TO_PUBLISHED.items()}
-    tensors = read_safetensors(folder / WEIGHTS_NAME)
-    return Checkpoint(config["config"], {_renamed(n, published_to_own): t for n, t in tensors.items()})
+    tensors = read_safetensors(file_of(folder, WEIGHTS_NAME))
+    return Checkpoint(config["config"], {own_name(name): tensor for name, tensor in tensors.items()})
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -70,7 +78,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: The folder or the file is missing, too large or not a JSON object.
     """
-    path = folder / CONFIG_NAME
+    path = file_of(folder, CONFIG_NAME)
     if not folder.is_dir():
         known = ", ".join(shipped_models())
         raise CheckpointError(
@@ -91,6 +99,39 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise CheckpointError(f"{path} must hold a JSON object, got {type(config).__name__}")
     return config
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Return a file of a model folder, which may be missing.
+
+    Raises:
+        CheckpointError: It is a link to what lies outside: a folder from elsewhere has no say in which other
+            files are read. The links of the hub's cache stay within it.
+    """
+    path = folder / name
+    root = (folder.parents[2] if is_of_hub_cache(folder) else folder).resolve()
+    if not path.resolve().is_relative_to(root):
+        raise CheckpointError(
+            f"{path} is a link out of its folder, to {path.resolve()}: not read; copy the file there"
+        )
+    return path
+
+
+def weights_file(folder: Path) -> Path:
+    """Return the file with the weights of a model folder of any format.
+
+    Raises:
+        CheckpointError: There is none, or it is a link out of the folder.
+    """
+    for name in _WEIGHTS_NAMES:
+        if (path := file_of(folder, name)).is_file():
+            return path
+    raise CheckpointError(f"{folder} has no weights: none of {', '.join(_WEIGHTS_NAMES)}")
+
+
+def is_of_hub_cache(folder: Path) -> bool:
+    """Say whether a folder lies as the hub's cache has them: models--X--Y/snapshots/COMMIT."""
+    return folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--")
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -138,8 +179,18 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         raise CheckpointError(f"{source} does not fit its config.json: {'; '.join(problems[:4])}{more}")
 
 
-def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
-    for prefix, replacement in prefixes.items():
+def published_name(name: str) -> str:
+    """Return the name that a weight of a model has in files."""
+    return _renamed(name, _OWN_TO_PUBLISHED.items())
+
+
+def own_name(name: str) -> str:
+    """Return the name that a weight in a file has in a model."""
+    return _renamed(name, ((published, own) for own, published in _OWN_TO_PUBLISHED.items()))
+
+
+def _renamed(name: str, prefixes: Iterable[tuple[str, str]]) -> str:
+    for prefix, replacement in prefixes:
         if name.startswith(prefix):
             return replacement + name.removeprefix(prefix)
     return name

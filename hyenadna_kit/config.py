@@ -10,7 +10,7 @@ import difflib
 import inspect
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -227,3 +227,15 @@ def _is_kind(value: Any, option: Any) -> bool:
     if option is Path:
         return isinstance(value, Path) or (isinstance(value, str) and value != "")
     return isinstance(option, type) and type(value) is option
+
+
+def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of plain data, each with the names that lead to it: ``backbone.d_model``."""
+    if not isinstance(value, dict):
+        yield prefix, value
+        return
+    if "class_path" in value:
+        yield prefix, value["class_path"]
+        value = value["init_args"]
+    for key, item in value.items():
+        yield from flat(item, f"{prefix}.{key}" if prefix else key)

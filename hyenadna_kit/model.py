@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from jaxtyping import Bool, Float, Integer
@@ -23,10 +23,14 @@ from hyenadna_kit.heads.base import HeadConfig
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
 from hyenadna_kit.heads.token_logits import TokenHead
-from hyenadna_kit.pretrained import load_pretrained
-from hyenadna_kit.shipped import model_folder
+from hyenadna_kit.pretrained.hub import model_folder
+from hyenadna_kit.pretrained.reading import load_pretrained
+from hyenadna_kit.pretrained.writing import save_in_hf_format
 from hyenadna_kit.strands import Strands, complement_logits
 from hyenadna_kit.tokenizers.nucleotide import VOCABULARY, NucleotideTokenizerConfig
+
+Layout = Literal["own", "hf"]
+"""Formats in which a model is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +195,24 @@ class HyenaDNA(nn.Module):
         backbone = self.config.backbone
         longer = replace(backbone, context_length=context_length, trained_length=backbone.filter_unit)
         config = replace(self.config, backbone=longer)
-        model = type(self)(config if mode is None else _with_tail(config, mode))
+        return self._with_config(config if mode is None else _with_tail(config, mode))
+
+    def with_filter_taps(self, max_taps: int) -> Self:
+        """Return a model of the same weights whose filters end after so many taps.
+
+        Nothing further upstream is seen: what a stream keeps of a sequence grows no more.
+
+        Args:
+            max_taps: Taps of every filter that is longer.
+
+        Raises:
+            ValueError: It is less than 1, or filters are stretched to the length of the input.
+        """
+        return self._with_config(_with_filters(self.config, max_taps=max_taps))
+
+    def _with_config(self, config: HyenaDNAConfig) -> Self:
+        """Return a model of the same weights, on the same device and in the same mode."""
+        model = type(self)(config)
         parameter = next(self.parameters())
         model.to(device=parameter.device, dtype=parameter.dtype)
         model.load_tensors(self._own_tensors(), source="this model")
@@ -202,30 +223,47 @@ class HyenaDNA(nn.Module):
         """Number of weights, shared ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
+    def save_pretrained(
+        self, folder: str | Path, *, dtype: torch.dtype | None = None, layout: Layout = "own"
+    ) -> None:
         """Write ``config.json``, ``model.safetensors`` and ``tokenizer.json`` into ``folder``.
 
         Args:
             folder: Where; it is made where there is none.
             dtype: Number format of the stored weights; None is that of the model.
+            layout: ``own``, or ``hf`` for files that the published ``-hf`` code loads: of language models
+                alone, and with less said of what only training needs.
 
         Raises:
             ValueError: A weight is beyond the largest number of ``dtype``.
+            InputError: The published code has no such model.
         """
         tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in self._own_tensors().items()}
         for name, tensor in tensors.items():
             if not tensor.isfinite().all() and self._own_tensors()[name].isfinite().all():
                 raise ValueError(f"{name} has values beyond the largest number of {dtype}")
+        if layout == "hf":
+            save_in_hf_format(Path(folder), self.config.backbone, self.config.head, tensors)
+            return
         save_checkpoint(Path(folder), Checkpoint(to_mapping(self.config), tensors))
         self.tokenizer.save_pretrained(Path(folder))
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, *, beyond_context: BeyondContext | None = None) -> Self:
-        """Read a model folder: our own format, the original published one or the ``-hf`` one.
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        beyond_context: BeyondContext | None = None,
+    ) -> Self:
+        """Read a model: our own format, the original published one or the ``-hf`` one.
 
         Args:
-            folder: Local folder with ``config.json`` and the weights, or the name of a model that comes
-                with the package, as ``ecoli-tiny``; see :func:`~hyenadna_kit.shipped.shipped_models`.
+            name: Local folder with ``config.json`` and the weights; or the name of a model that comes with
+                the package, as ``ecoli-tiny``; or a repository of the Hugging Face hub, as
+                ``LongSafari/hyenadna-small-32k-seqlen``, which is fetched once; see
+                :mod:`hyenadna_kit.pretrained.hub`.
+            revision: Branch, tag or commit of such a repository; None is its newest state.
             beyond_context: What the filters do beyond the trained length; None takes what the
                 folder says (published weights: ``truncate``).
 
@@ -233,10 +271,11 @@ class HyenaDNA(nn.Module):
             The model in eval mode, in float32, on the CPU.
 
         Raises:
-            CheckpointError: A file is missing, damaged or unsafe, or the weights do not fit.
+            CheckpointError: A file is missing, damaged or unsafe, the weights do not fit, or the hub has no
+                such model or cannot be reached.
             ConfigError: ``config.json`` has an unknown key or a value of the wrong kind.
         """
-        path = model_folder(folder)
+        path = model_folder(name, revision=revision)
         checkpoint = load_pretrained(path)
         config = from_mapping(HyenaDNAConfig, checkpoint.config, str(path / CONFIG_NAME))
         model = cls(config if beyond_context is None else _with_tail(config, beyond_context))
@@ -274,13 +313,19 @@ def _with_tail(config: HyenaDNAConfig, beyond_context: BeyondContext) -> HyenaDN
             f"beyond_context={beyond_context!r} is for Hyena mixers, this one is "
             f"{type(backbone.mixer).__name__}; leave it out"
         )
-    mixer = _with_tail_of(backbone.mixer, beyond_context)
-    other = backbone.other_mixer and _with_tail_of(backbone.other_mixer, beyond_context)
+    return _with_filters(config, beyond_context=beyond_context)
+
+
+def _with_filters(config: HyenaDNAConfig, **options: Any) -> HyenaDNAConfig:
+    """Return a configuration with other options of its filters."""
+    backbone = config.backbone
+    mixer = _with_filters_of(backbone.mixer, options)
+    other = backbone.other_mixer and _with_filters_of(backbone.other_mixer, options)
     return replace(config, backbone=replace(backbone, mixer=mixer, other_mixer=other))
 
 
-def _with_tail_of(mixer: MixerConfig, beyond_context: BeyondContext) -> MixerConfig:
+def _with_filters_of(mixer: MixerConfig, options: dict[str, Any]) -> MixerConfig:
     """Return the mixer with other filters; one that has none is left alone."""
     if not isinstance(mixer, HyenaConfig):
         return mixer
-    return replace(mixer, filter=replace(mixer.filter, beyond_context=beyond_context))
+    return replace(mixer, filter=replace(mixer.filter, **options))

@@ -61,7 +61,7 @@ def test_files_speak_the_published_names(tmp_path):
         "head.other",
     }
     content = json.loads((tmp_path / "config.json").read_text())
-    assert content == {"format": "hyenadna_kit.model/1", "config": CONFIG}
+    assert content == {"format": "hyenadna_kit.model/1", "model_type": "hyenadna", "config": CONFIG}
 
 
 def test_second_save_replaces_the_first_and_leaves_no_other_file(tmp_path):

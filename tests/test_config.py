@@ -14,6 +14,7 @@ from hyenadna_kit.config import (
     decode,
     decode_fields,
     describe,
+    flat,
     from_mapping,
     known_classes,
     nearest,
@@ -308,3 +309,8 @@ def test_nearest_name_or_the_known_ones_are_the_remedy(name, known, remedy):
 def test_configuration_can_be_replaced_and_stays_equal_to_its_mapping():
     changed = replace(FULL, copies=4)
     assert to_mapping(changed) == {**json.loads(FULL_AS_JSON), "copies": 4}
+
+
+def test_plain_data_is_told_by_the_names_that_lead_to_it():
+    value = {"a": 1, "b": {"class_path": "Kind", "init_args": {"c": [1, 2], "d": {"e": None}}}}
+    assert dict(flat(value)) == {"a": 1, "b": "Kind", "b.c": [1, 2], "b.d.e": None}

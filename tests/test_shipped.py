@@ -10,7 +10,8 @@ from hyenadna_kit.evaluation.held_out import evaluate
 from hyenadna_kit.io.genome import open_genome
 from hyenadna_kit.io.regions import parse_regions
 from hyenadna_kit.model import HyenaDNA
-from hyenadna_kit.shipped import model_folder, shipped_models
+from hyenadna_kit.pretrained.hub import model_folder
+from hyenadna_kit.shipped import shipped_models
 
 GENOMES = {
     "ecoli-tiny": "genomes/bacteria/ecoli_K12_MG1655.fna.gz",

@@ -200,9 +200,9 @@ class Backbone(nn.Module):
         _check_read_from(read_from, input_ids.shape[1])
         self._check_places(places, input_ids.shape[1])
         with torch.no_grad():
-            suffixes = Suffixes(places, self._residual(suffix_ids))
+            suffixes = Suffixes(places, self.residual(suffix_ids))
             whole = self._infer(input_ids, None, suffixes, read_from=read_from)
-            return whole, self._final_norm_(suffixes.states)
+            return whole, self.final_norm_(suffixes.states)
 
     def _check_places(self, places: SuffixPlaces, length: int) -> None:
         mixers = self.config.mixers
@@ -232,18 +232,21 @@ class Backbone(nn.Module):
             room = max(0, room - suffix_bytes(num_tokens, self.config.d_model))
         plans = plan_inference(self.config.pass_size(batch, length), room)
         plans[-1] = replace(plans[-1], read_from=read_from)
-        residual = self._residual(input_ids)
+        residual = self.residual(input_ids)
         for block, plan in zip(self.blocks, plans, strict=True):
             block.advance_(residual, attention_mask, plan, suffixes)
-        return self._final_norm_(residual[:, read_from:])
+        return self.final_norm_(residual[:, read_from:])
 
-    def _residual(self, input_ids: Tensor) -> Tensor:
+    def residual(self, input_ids: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length d_model"]:
         """Return the residual stream as it begins."""
         embedded: Tensor = self.embeddings(input_ids)
         # The sum of many small steps needs more digits than bfloat16 has.
         return embedded.to(torch.promote_types(embedded.dtype, torch.float32))
 
-    def _final_norm_(self, residual: Tensor) -> Tensor:
+    def final_norm_(
+        self, residual: Float[Tensor, "batch length d_model"]
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Return the states behind the last block, normed; the residual stream is changed in place."""
         batch, length, _ = residual.shape
         for tile in tiles(batch, length, _TILE_TOKENS):
             residual[tile.rows, tile.positions] = normed(self.ln_f, residual[tile.rows, tile.positions])

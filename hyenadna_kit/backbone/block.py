@@ -7,7 +7,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from hyenadna_kit.backbone.inference import InferencePlan, Linear, normed, tiles
+from hyenadna_kit.backbone.inference import InferencePlan, normed, tiles
+from hyenadna_kit.backbone.linear import Linear, weight_and_bias
+from hyenadna_kit.backbone.mixer_stream import MixerStream
 from hyenadna_kit.backbone.mixers.base import Mixer
 from hyenadna_kit.backbone.suffixes import Suffixes
 from hyenadna_kit.ops.linear_gelu import linear_gelu
@@ -25,7 +27,7 @@ class MLP(nn.Module):
 
     def forward(self, hidden_states: Float[Tensor, "*shape d_model"]) -> Float[Tensor, "*shape d_model"]:
         """Transform every position by itself."""
-        return mlp(hidden_states, (self.fc1.weight, self.fc1.bias), (self.fc2.weight, self.fc2.bias))
+        return mlp(hidden_states, weight_and_bias(self.fc1), weight_and_bias(self.fc2))
 
 
 class Block(nn.Module):
@@ -82,14 +84,7 @@ class Block(nn.Module):
 
         With ``suffixes`` their states go through it, too, and see the residual stream before them.
         """
-        dtype = product_dtype(self.mlp.fc1.weight)
-        fc1, fc2 = Linear.of(self.mlp.fc1, dtype), Linear.of(self.mlp.fc2, dtype)
-
-        def transform_(states: Tensor) -> None:
-            """Add what the MLP makes of some states."""
-            inner = normed(self.norm2, states).to(dtype)
-            fc2.add_to_(states, linear_gelu(inner, *fc1))
-
+        transform_ = self._transformation()
         mixing = None
         if suffixes is not None:
             mixing = self.mixer.mix_suffixes(suffixes, residual, self.norm1, plan)
@@ -100,6 +95,34 @@ class Block(nn.Module):
             num_suffixes, length, _ = suffixes.states.shape
             for tile in tiles(num_suffixes, length, plan.tile_tokens):
                 transform_(suffixes.states[tile.rows, tile.positions])
+
+    def read_prompt_(
+        self, residual: Float[Tensor, "batch length d_model"], stream: MixerStream, plan: InferencePlan
+    ) -> None:
+        """Take the beginning of sequences through the block in place, as the stream looks on."""
+        transform_ = self._transformation()
+        for tile in stream.read_prompt(residual, self.norm1, plan):
+            transform_(residual[tile.rows, tile.positions])
+
+    def step_(self, residual: Float[Tensor, "batch step d_model"], stream: MixerStream) -> None:
+        """Take the next tokens of sequences through the block in place."""
+        fc1, fc2 = self.mlp.fc1, self.mlp.fc2
+        residual += stream.step(normed(self.norm1, residual).to(fc1.weight.dtype))
+        inner = normed(self.norm2, residual).to(fc1.weight.dtype)
+        # Of so few tokens the one-pass layer would spend its time on arranging the weights.
+        residual += fc2(linear_gelu(inner, *weight_and_bias(fc1), backend="eager"))
+
+    def _transformation(self) -> Callable[[Tensor], None]:
+        """Return what adds to states, in place, what the MLP makes of them."""
+        dtype = product_dtype(self.mlp.fc1.weight)
+        fc1, fc2 = Linear.of(self.mlp.fc1, dtype), Linear.of(self.mlp.fc2, dtype)
+
+        def transform_(states: Tensor) -> None:
+            """Add what the MLP makes of some states."""
+            inner = normed(self.norm2, states).to(dtype)
+            fc2.add_to_(states, linear_gelu(inner, *fc1))
+
+        return transform_
 
 
 def _norm(norm: nn.LayerNorm, residual: Tensor) -> Tensor:

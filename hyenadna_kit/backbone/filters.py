@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from hyenadna_kit.config import check_least
 from hyenadna_kit.ops.backends import AUTO
 from hyenadna_kit.ops.implicit_filter import filters_from_hidden, hidden_features, implicit_filter
 
@@ -63,11 +64,17 @@ class FilterConfig:
     ``decay_target`` a trained length (decay); all three leave the first outputs as they are. With a shift
     the continued tail never dies and outweighs the trained part: truncate. interpolate stretches the
     trained filter to the length of the input instead, which changes every output."""
+    max_taps: int | None = None
+    """Taps after which the filters end, wherever they were trained to: what lies further upstream is not
+    seen. Null leaves them as they are."""
 
     def __post_init__(self) -> None:
         if self.beyond_context not in get_args(BeyondContext):
             modes = ", ".join(get_args(BeyondContext))
             raise ValueError(f"beyond_context must be one of {modes}, got {self.beyond_context!r}")
+        check_least(self, {"max_taps": 1})
+        if self.max_taps is not None and self.beyond_context == "interpolate":
+            raise ValueError("max_taps ends filters, and interpolate stretches them; leave one out")
         if self.emb_dim < 3 or self.emb_dim % 2 == 0:
             raise ValueError(f"emb_dim must be odd and at least 3, got {self.emb_dim}")
         if self.num_inner_mlps < 0 or self.filter_order < 1:
@@ -216,6 +223,13 @@ class ImplicitFilter(nn.Module):
         return filters if tail is None else filters.mul_(tail)
 
     @property
+    def num_taps(self) -> int | None:
+        """Most taps of a filter; None where filters are as long as the input."""
+        ends = self.context_length if self.config.beyond_context == "truncate" else None
+        found = [each for each in (ends, self.config.max_taps) if each is not None]
+        return min(found, default=None)
+
+    @property
     def _last(self) -> nn.Linear:
         last = self.implicit_filter[-1]
         assert isinstance(last, nn.Linear)
@@ -253,10 +267,10 @@ class ImplicitFilter(nn.Module):
         return self.config.decay_target ** (self._times(length) - 1).clamp(min=0)
 
     def _taps(self, length: int) -> int:
+        if self.num_taps is not None:
+            length = min(length, self.num_taps)
         if length <= self.context_length:
             return length
-        if self.config.beyond_context == "truncate":
-            return self.context_length
         if self.config.beyond_context == "continue" and self.config.modulate and self.config.shift:
             warnings.warn(
                 f"filters continue to {length} bp, beyond the trained {self.context_length}, with shift "

@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from hyenadna_kit.backbone.linear import Linear
+
 
 @dataclass(frozen=True, kw_only=True)
 class InferencePlan:
@@ -53,38 +55,6 @@ def tiles(batch: int, length: int, tokens: int, *, first_position: int = 0) -> I
     for first in range(0, batch, rows):
         for start in range(first_position, length, tokens):
             yield Tile(slice(first, min(first + rows, batch)), slice(start, min(start + tokens, length)))
-
-
-class Linear(NamedTuple):
-    """A linear layer whose weights have been brought to the number format of the products."""
-
-    weight: Float[Tensor, "outputs inputs"]
-    """Weights."""
-    bias: Float[Tensor, " outputs"]
-    """Biases."""
-
-    @classmethod
-    def of(cls, layer: nn.Linear, dtype: torch.dtype, rows: slice = slice(None)) -> "Linear":
-        """Take the rows of a layer."""
-        return cls(layer.weight[rows].to(dtype), layer.bias[rows].to(dtype))
-
-    def by_channel(
-        self, inputs: Float[Tensor, "batch length inputs"]
-    ) -> Float[Tensor, "batch outputs length"]:
-        """Apply the layer and return channels as rows, without a transposing copy."""
-        transposed = inputs.to(self.weight.dtype).transpose(1, 2)
-        weight = self.weight.expand(len(inputs), -1, -1)
-        return torch.baddbmm(self.bias[None, :, None], weight, transposed)
-
-    def add_to_(
-        self, target: Float[Tensor, "batch length outputs"], inputs: Float[Tensor, "batch length inputs"]
-    ) -> None:
-        """Add what the layer makes of the inputs in place; they may be transposed channels."""
-        weight = self.weight.T.expand(len(inputs), -1, -1)
-        if target.dtype == self.weight.dtype:
-            target.add_(self.bias).baddbmm_(inputs, weight)
-        else:
-            target += torch.baddbmm(self.bias[None, None], inputs.to(weight.dtype), weight)
 
 
 class ShortProjection:

@@ -1,4 +1,4 @@
-"""``hyenadna-kit convert``: a published checkpoint in, a model folder of this toolkit out."""
+"""``hyenadna-kit convert``: a model in any format in, a model folder of this toolkit or an -hf one out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,18 @@ POSITIONAL = ("model",)
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
-    """Write a published checkpoint as a model folder of this toolkit.
+    """Write a model in another format: our own, or the one that published code reads.
 
     Reads the original format (config.json and weights.ckpt), the -hf format (config.json and
     model.safetensors) and our own. Nothing that a checkpoint names is imported or run.
     """
 
     model: str
-    """Folder of the checkpoint."""
+    """Model folder or name, as LongSafari/hyenadna-tiny-1k-seqlen."""
     out: str
     """Folder of the new model; it must not hold a model yet."""
+    layout: Literal["own", "hf"] = "own"
+    """Our own format, or that of the published -hf repositories."""
     weights: Literal["float32", "float16", "bfloat16"] = "float32"
     """Number format of the weights in the file; what reads them computes in float32 all the same."""
 
@@ -28,7 +30,7 @@ def run(options: ConvertOptions) -> int:
 
     Raises:
         CheckpointError: The checkpoint is damaged, unsafe or of an unknown format.
-        InputError: ``out`` holds a model already.
+        InputError: ``out`` holds a model already, or the layout has no such model.
     """
     import torch
 
@@ -40,7 +42,9 @@ def run(options: ConvertOptions) -> int:
         raise InputError(f"--out {options.out} holds a model already; choose another folder")
     model = HyenaDNA.from_pretrained(options.model)
     try:
-        model.save_pretrained(options.out, dtype=getattr(torch, options.weights))
+        model.save_pretrained(options.out, dtype=getattr(torch, options.weights), layout=options.layout)
+    except InputError as error:
+        raise InputError(f"--layout {options.layout}: {error}") from None
     except ValueError as error:
         raise InputError(f"--weights {options.weights}: {error}; choose another format") from None
     written = HyenaDNA.from_pretrained(options.out)

@@ -169,7 +169,7 @@ def _regions_of_run(options: EvaluateOptions, genome: "Genome") -> "list[Interva
     Of a model that was trained on another genome it says so.
     """
     from hyenadna_kit.io.regions import parse_regions
-    from hyenadna_kit.shipped import model_folder
+    from hyenadna_kit.pretrained.hub import model_folder
     from hyenadna_kit.training.run_folder import seen_ranges
 
     seen = seen_ranges(model_folder(options.model))

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hyenadna_kit.io.genome import Genome
@@ -17,7 +18,7 @@ class InfoOptions:
     """Say what a model folder (of any format), a genome store, a FASTA or a read store holds."""
 
     path: str
-    """Folder or file."""
+    """Folder or file, or the name of a model."""
 
 
 def run(options: InfoOptions) -> int:
@@ -30,11 +31,11 @@ def run(options: InfoOptions) -> int:
     """
     from hyenadna_kit.checkpoint import CONFIG_NAME
     from hyenadna_kit.io.read_layout import READ_STORE
-    from hyenadna_kit.shipped import model_folder
+    from hyenadna_kit.pretrained.hub import model_folder
 
     path = model_folder(options.path)
     if (path / CONFIG_NAME).exists():
-        facts = _model_facts(options.path)
+        facts = _model_facts(options.path, path)
     elif (path / READ_STORE.layout_file).exists():
         facts = _read_facts(options.path)
     else:
@@ -44,26 +45,22 @@ def run(options: InfoOptions) -> int:
     return 0
 
 
-def _model_facts(path: str) -> Iterator[tuple[str, str]]:
-    from hyenadna_kit.config import to_mapping
+def _model_facts(name: str, folder: Path) -> Iterator[tuple[str, str]]:
+    from hyenadna_kit.checkpoint import weights_file
+    from hyenadna_kit.config import flat, to_mapping
+    from hyenadna_kit.files import fingerprint
     from hyenadna_kit.model import HyenaDNA
+    from hyenadna_kit.pretrained.hub import commit_of
 
-    model = HyenaDNA.from_pretrained(path)
-    yield "model", path
+    model = HyenaDNA.from_pretrained(folder)
+    yield "model", name
+    if (commit := commit_of(folder)) is not None:
+        yield "commit", commit
+    weights = weights_file(folder)
+    yield f"sha256 of {weights.name}", fingerprint(weights)
     yield "parameters", f"{model.num_parameters:,}"
     yield "sha256", model.fingerprint()
-    yield from _flat("", to_mapping(model.config))
-
-
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, dict):
-        yield prefix, str(value)
-        return
-    if "class_path" in value:
-        yield prefix, value["class_path"]
-        value = value["init_args"]
-    for key, item in value.items():
-        yield from _flat(f"{prefix}.{key}" if prefix else key, item)
+    yield from ((key, str(value)) for key, value in flat(to_mapping(model.config)))
 
 
 def _genome_facts(path: str) -> Iterator[tuple[str, str]]:

@@ -159,8 +159,8 @@ def _config(folder: str) -> "HyenaDNAConfig":
     from hyenadna_kit.checkpoint import CONFIG_NAME
     from hyenadna_kit.config import from_mapping
     from hyenadna_kit.model import HyenaDNAConfig
-    from hyenadna_kit.pretrained import load_pretrained
-    from hyenadna_kit.shipped import model_folder
+    from hyenadna_kit.pretrained.hub import model_folder
+    from hyenadna_kit.pretrained.reading import load_pretrained
 
     path = model_folder(folder)
     return from_mapping(HyenaDNAConfig, load_pretrained(path).config, str(path / CONFIG_NAME))

@@ -53,9 +53,18 @@ def load_scorer(folder: str, options: ScorerOptions, scores: "Sequence[str]") ->
         CheckpointError: The model folder is damaged.
     """
     from hyenadna_kit.commands.computing import load_model
+
+    return scorer_of(load_model(folder, options.device, options.max_memory), options, scores)
+
+
+def scorer_of(model: "HyenaDNA", options: ScorerOptions, scores: "Sequence[str]") -> "VariantScorer":
+    """Return what computes some scores with a model.
+
+    Raises:
+        InputError: An option does not fit.
+    """
     from hyenadna_kit.scoring.scorer import VariantScorer
 
-    model = load_model(folder, options.device, options.max_memory)
     return VariantScorer(
         model,
         placement_of(model, options, kind=options.placement),

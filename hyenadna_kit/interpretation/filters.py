@@ -52,25 +52,65 @@ def filter_shapes(model: HyenaDNA, length: int) -> list[FilterShapes]:
         model: Any model; layers without long filters have no part in the result.
         length: Taps of each filter that are looked at, at least 2.
     """
+    return [
+        _shapes(filters, length, layer, direction, first_row)
+        for layer, direction, filters, first_row in _long_filters(model)
+    ]
+
+
+class FilterSizes(NamedTuple):
+    """The sizes of the long filters of one layer that look in one direction, of every channel."""
+
+    layer: int
+    """Number of the layer; the first is 0."""
+    direction: str
+    """``upstream`` or ``downstream``."""
+    distances: NDArray[np.float64]
+    """Middle of each bin of distances, where 1 is the position itself."""
+    sizes: NDArray[np.float64]
+    """Root of the mean square of the taps of each bin; shape ``[channels, bins]``."""
+
+
+def filter_sizes(model: HyenaDNA, length: int) -> list[FilterSizes]:
+    """Return the sizes of all long filters of a model.
+
+    Args:
+        model: Any model; layers without long filters have no part in the result.
+        length: Taps of each filter that are looked at, at least 2.
+    """
     found = []
-    for layer, block in enumerate(model.backbone.layers):
-        mixer = block.mixer
-        if isinstance(mixer, HyenaMixer):
-            for index, direction in enumerate(("upstream", "downstream")[: mixer.filter_fn.directions]):
-                found.append(_shapes(mixer.filter_fn, length, layer, direction, index))
+    for layer, direction, filters, first_row in _long_filters(model):
+        blocks = list(_blocks(filters, length, first_row))
+        sizes = np.concatenate([block.sizes for block in blocks])
+        found.append(FilterSizes(layer, direction, _middles(blocks[0].borders), sizes))
     return found
 
 
-def _shapes(filters: ImplicitFilter, length: int, layer: int, direction: str, index: int) -> FilterShapes:
-    blocks = list(_blocks(filters, length, index * filters.channels))
+def _long_filters(model: HyenaDNA) -> Iterator[tuple[int, str, ImplicitFilter, int]]:
+    """Yield the filters of each layer and direction, and where their rows begin."""
+    for layer, block in enumerate(model.backbone.blocks):
+        mixer = block.mixer
+        if isinstance(mixer, HyenaMixer):
+            filters = mixer.filter_fn
+            for index, direction in enumerate(("upstream", "downstream")[: filters.directions]):
+                yield layer, direction, filters, index * filters.channels
+
+
+def _middles(borders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the middle of each bin, where 1 is the first tap."""
+    middles: NDArray[np.float64] = (borders[:-1] + 1 + borders[1:]) / 2
+    return middles
+
+
+def _shapes(filters: ImplicitFilter, length: int, layer: int, direction: str, first_row: int) -> FilterShapes:
+    blocks = list(_blocks(filters, length, first_row))
     sizes = np.concatenate([block.sizes for block in blocks])
     first_taps = np.concatenate([block.first_taps for block in blocks])
     chosen = np.unique(np.linspace(0, filters.channels - 1, _NUM_CHANNELS).astype(int))
-    borders = blocks[0].borders
     return FilterShapes(
         layer=layer,
         direction=direction,
-        distances=(borders[:-1] + 1 + borders[1:]) / 2,
+        distances=_middles(blocks[0].borders),
         quantiles=np.quantile(sizes, QUANTILES, axis=0),
         channels=tuple(chosen.tolist()),
         sizes=sizes[chosen],

@@ -4,7 +4,7 @@ In: bases and scores. Out: the bytes of a PNG and of an SVG, the same for the sa
 is broken into lines, as text is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,7 +31,8 @@ _LEFT, _RIGHT, _TOP, _SHORTEST = 0.75, 1.05, 0.4, 4.5
 _BAR_HEIGHT, _BAR_WIDTH, _BAR_GAP = 1.4, 0.12, 0.25
 _TICK_EVERY = 10
 _TITLE, _LETTER = 0.2, 0.9
-_COLOURS = {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#d55e00"}
+BASE_COLOURS = {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#d55e00"}
+"""Of the letters of logos."""
 _MISSING, _DIVERGING, _SEQUENTIAL = "#dddddd", "RdBu", "Blues"
 
 
@@ -124,11 +125,24 @@ def mutagenesis_pictures(panel: MutagenesisPanel, labels: MutagenesisLabels) -> 
         raise InputError(
             f"a figure has 1 to {MOST_POSITIONS} bases, {labels.title} has {len(panel.reference)}"
         )
+    return saved_pictures("mutagenesis", lambda: _draw(panel, labels))
+
+
+def saved_pictures(salt: str, draw: Callable[[], "Figure"]) -> Pictures:
+    """Return what ``draw`` draws in both formats, the same for the same numbers.
+
+    Args:
+        salt: Names in an SVG are made from it; they would be drawn by lot.
+        draw: Returns the figure.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    require_matplotlib()
     from matplotlib import rc_context
 
-    # Names in an SVG are drawn by lot where nothing is given to make them from.
-    with rc_context({"svg.hashsalt": "mutagenesis"}):
-        figure = _draw(panel, labels)
+    with rc_context({"svg.hashsalt": salt}):
+        figure = draw()
         return Pictures(
             _saved(figure, "png", {"Software": None}),
             _saved(figure, "svg", {"Date": None, "Creator": None}),
@@ -202,7 +216,7 @@ def _draw_heat(axes: "Axes", line: MutagenesisPanel, colours: "ScalarMappable") 
 
 def _draw_logo(axes: "Axes", line: MutagenesisPanel, limits: tuple[float, float]) -> None:
     for offset, (base, height) in enumerate(zip(line.reference, line.heights.tolist(), strict=True)):
-        if base in _COLOURS and np.isfinite(height):
+        if base in BASE_COLOURS and np.isfinite(height):
             _draw_letter(axes, base, offset, height, gid=f"letter-{line.first_position + offset}")
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set_xlim(0, len(line.reference))
@@ -220,7 +234,7 @@ def _draw_letter(axes: "Axes", base: str, offset: int, height: float, *, gid: st
 
     to_place = Affine2D().scale(_LETTER, abs(height)).translate(offset + (1 - _LETTER) / 2, min(0.0, height))
     outline = _outline(base).transformed(to_place)
-    axes.add_patch(PathPatch(outline, facecolor=_COLOURS[base], linewidth=0, gid=gid))
+    axes.add_patch(PathPatch(outline, facecolor=BASE_COLOURS[base], linewidth=0, gid=gid))
 
 
 @cache

@@ -16,8 +16,8 @@ from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import atomic_file, remove_left_over
 from hyenadna_kit.genome.alphabet import BASES
 from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.bigwig_writer import Values, require_bigwig_writer, write_bigwig
 from hyenadna_kit.io.genome import Genome
-from hyenadna_kit.io.genome_scores_bigwig import Values, require_bigwig_writer, write_bigwig
 from hyenadna_kit.io.genome_scores_table import SUFFIX, Scored, assemble, check_table_path, write_lines
 from hyenadna_kit.io.regions import refuse_overlap, whole_genome
 from hyenadna_kit.scoring.genome_scores import GenomeScorer

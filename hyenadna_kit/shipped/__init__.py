@@ -15,8 +15,8 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in _FOLDER.glob(f"*/{_CONFIG_NAME}")))
 
 
-def model_folder(name: str | Path) -> Path:
-    """Return the folder of a model.
+def shipped_folder(name: str | Path) -> Path:
+    """Return the folder of a model on this machine.
 
     Args:
         name: A folder, or the name of a model that comes with the package. Where the working directory has

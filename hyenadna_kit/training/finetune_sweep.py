@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hyenadna_kit.config import check_least, decode_fields, from_mapping
 from hyenadna_kit.errors import ConfigError, InputError
-from hyenadna_kit.shipped import model_folder, shipped_models
+from hyenadna_kit.pretrained.hub import model_folder
+from hyenadna_kit.shipped import shipped_models
 from hyenadna_kit.strict_yaml import load_yaml
 
 if TYPE_CHECKING:

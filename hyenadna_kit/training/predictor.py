@@ -23,7 +23,7 @@ from hyenadna_kit.heads.variant_effect import VariantEffectHeadConfig
 from hyenadna_kit.io.prediction_rows import PredictionRows
 from hyenadna_kit.io.records import Record, RecordFile
 from hyenadna_kit.model import HyenaDNA
-from hyenadna_kit.shipped import model_folder
+from hyenadna_kit.pretrained.hub import model_folder
 from hyenadna_kit.strict_yaml import load_yaml
 from hyenadna_kit.tokenizers.nucleotide import PAD
 from hyenadna_kit.training.finetune_folds import FOLDER_NAME

@@ -21,7 +21,7 @@ from hyenadna_kit.io.bam_file import alignment_format
 from hyenadna_kit.io.genome import Genome, open_genome
 from hyenadna_kit.io.read_store import ReadStore, build_read_store
 from hyenadna_kit.io.regions import parse_regions, refuse_overlap, whole_genome
-from hyenadna_kit.shipped import model_folder
+from hyenadna_kit.pretrained.hub import model_folder
 from hyenadna_kit.tokenizers.nucleotide import FIRST_BASE, LAST_BASE
 from hyenadna_kit.training.pretrain_config import PretrainConfig
 from hyenadna_kit.training.run_folder import SEEN_BEFORE, RunFolder, seen_ranges

@@ -3,9 +3,11 @@
 In: intervals of a genome. Out: windows, as intervals.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
+
+import numpy as np
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval
@@ -106,3 +108,22 @@ def spread_windows(regions: list[Interval], length: int, num_bases: int) -> list
     total = sum(window.scored.length for window in windows)
     keep = min(len(windows), max(1, round(len(windows) * num_bases / max(1, total))))
     return [windows[index * len(windows) // keep] for index in range(keep)]
+
+
+def windows_before(regions: Sequence[Interval], length: int, count: int) -> list[Interval]:
+    """Return windows of one length that end at bases spread evenly over ``regions``.
+
+    Args:
+        regions: Stretches inside their contigs.
+        length: Bases of a window; fewer where a region has fewer before its end.
+        count: How many, at most.
+    """
+    # As far as there are so many bases before them.
+    firsts = [max(region.start + 1, min(length, region.end)) for region in regions]
+    before = np.cumsum([0, *(region.end - first + 1 for region, first in zip(regions, firsts, strict=True))])
+    ends = []
+    for place in np.unique(np.linspace(0, before[-1] - 1, count).astype(np.int64)).tolist():
+        number = int(np.searchsorted(before, place, side="right")) - 1
+        ends.append((regions[number].contig, firsts[number] + place - int(before[number])))
+    shortest = min([length, *(end for _, end in ends)])
+    return [Interval(contig, end - shortest, end) for contig, end in ends]

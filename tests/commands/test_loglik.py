@@ -140,3 +140,43 @@ def test_whole_of_lambda(data, tmp_path, monkeypatch, capsys):
     assert summed[1] == "48502"
     # Six digits a line.
     assert float(summed[2]) == pytest.approx(sum(float(row[3]) for row in rows), rel=1e-6)
+
+
+def test_stream_sees_all_of_a_region(folder, capsys):
+    assert loglik(capsys, "--regions", "one", "--stream", "true")[0] == 0
+    likelihoods, entropies = forward()
+    found = table(Path("t.tsv").read_text())[1:]
+    for contig, position, base, likelihood, entropy in found:
+        place = int(position) - 1
+        assert (contig, base) == ("one", SEQUENCE[place].upper())
+        assert float(likelihood) == pytest.approx(likelihoods[place], abs=1e-5)
+        assert float(entropy) == pytest.approx(entropies[place], abs=1e-5)
+    assert len(found) == sum(base in "ACGT" for base in SEQUENCE.upper())
+
+
+def test_stream_goes_on_beyond_the_context(folder, capsys):
+    assert loglik(capsys, "--regions", "two:11-200", "--stream", "true")[0] == 0
+    found = [float(row[3]) for row in table(Path("t.tsv").read_text())[1:]]
+    tokens = torch.tensor([["ACGTN".index(base) + 7 for base in ("ACGTA" * 40)[9:]]])
+    with torch.inference_mode():
+        log_probs = HyenaDNA.from_pretrained("m")(tokens[:, :-1]).logits[0].log_softmax(1)
+    expected = log_probs[range(190), tokens[0, 1:]]
+    assert found == pytest.approx(expected.tolist(), abs=1e-4)
+    assert loglik(capsys, "--regions", "two:11-200", "--stream", "true", "--taps", "4", out="u.tsv")[0] == 0
+    shorter = [float(row[3]) for row in table(Path("u.tsv").read_text())[1:]]
+    assert shorter != pytest.approx(found, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--stream", "true", "--length", "32"), "--length 32 is of windows, and --stream has none"),
+        (("--taps", "4"), "--taps 4 is for --stream"),
+        (("--stream", "true", "--taps", "0"), "taps must be at least 1, got 0"),
+    ],
+)
+def test_options_of_streams_and_windows_are_told_apart(folder, capsys, options, message):
+    status, _, err = loglik(capsys, "--regions", "one", *options)
+    assert status in (1, 2)
+    assert message in err
+    assert not Path("t.tsv").exists()

@@ -16,10 +16,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "Bio": "io",
     "h5py": "io",
+    "huggingface_hub": "pretrained",
     "jsonargparse": "arguments.py",
     "lightning": "training",
+    "logomaker": "plots",
     "matplotlib": "plots",
-    "peft": "training",
+    "pandas": "plots",
+    "peft": "nowhere",
     "pickle": "restricted_pickle.py",
     "pyarrow": "io",
     "pybigtools": "io",
@@ -27,7 +30,7 @@ HOMES = {
     "pysam": "io",
     "pytorch_lightning": "training",
     "sklearn": "evaluation",
-    "transformers": "hf.py",
+    "transformers": "hf",
     "triton": "ops",
 }
 BANNED_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "misc.py", "common.py"}

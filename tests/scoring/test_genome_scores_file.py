@@ -10,7 +10,7 @@ import pytest
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.genome.variant import Variant
-from hyenadna_kit.io.genome_scores_bigwig import write_bigwig
+from hyenadna_kit.io.bigwig_writer import write_bigwig
 from hyenadna_kit.io.genome_scores_reader import GenomeScores
 from hyenadna_kit.scoring import genome_scores_parts
 from hyenadna_kit.scoring.genome_scores import GenomeScorer

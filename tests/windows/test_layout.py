@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.genome.interval import Interval, Strand
-from hyenadna_kit.windows.layout import spread_windows, tile, tile_windows
+from hyenadna_kit.windows.layout import spread_windows, tile, tile_windows, windows_before
 
 
 @st.composite
@@ -180,3 +180,24 @@ def test_impossible_tiles_are_refused(options, message):
 def test_unknown_treatment_of_the_end_is_refused(no_shape_checks):
     with pytest.raises(InputError, match="partial must be one of keep, drop, shift, got 'cut'"):
         list(tile(Interval("c", 0, 10), 5, partial="cut"))
+
+
+def test_windows_before_bases_end_evenly_spread_over_the_regions():
+    regions = [Interval("a", 100, 110), Interval("b", 40, 50)]
+    found = windows_before(regions, 32, 5)
+    assert [(each.contig, each.end) for each in found] == [
+        ("a", 101),
+        ("a", 105),
+        ("a", 110),
+        ("b", 45),
+        ("b", 50),
+    ]
+    assert {each.length for each in found} == {32}
+    assert len(windows_before(regions, 32, 100)) == 20
+
+
+def test_windows_before_bases_are_as_long_as_all_of_them_can_be():
+    found = windows_before([Interval("a", 0, 200), Interval("b", 3, 20)], 64, 3)
+    assert {each.length for each in found} == {20}
+    assert [each.end for each in found] == [64, 132, 20]
+    assert windows_before([Interval("a", 0, 200)], 64, 3)[0] == Interval("a", 0, 64)

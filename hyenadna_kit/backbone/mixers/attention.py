@@ -24,8 +24,11 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from hyenadna_kit.backbone.inference import InferencePlan
+from hyenadna_kit.backbone.mixer_stream import StreamSize
+from hyenadna_kit.backbone.mixers.attention_stream import AttentionStream
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerMemory, MixerSize
 from hyenadna_kit.config import check_shares
+from hyenadna_kit.ops.online_conv import OnlineConvolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +97,7 @@ class AttentionMixer(Mixer):
 
         The others keep their distances, so that padding on either side changes nothing.
         """
-        _, length, d_model = hidden_states.shape
-        width, base = d_model // self.config.num_heads, self.config.rotary_base
-        turns = rotary_turns(length, width, base, hidden_states.device)
-        turns = turns.to(torch.promote_types(hidden_states.dtype, torch.complex64))
+        turns = self.turns(hidden_states.shape[1], hidden_states)
         if attention_mask is None:
             return self._mix(hidden_states, turns)
         if self.config.bidirectional:
@@ -117,9 +117,7 @@ class AttentionMixer(Mixer):
         turns: Complex[Tensor, "*batch length pairs"],
         seen: Bool[Tensor, "batch length"] | None = None,
     ) -> Float[Tensor, "batch length d_model"]:
-        heads = self.in_proj(hidden_states).unflatten(2, (3, self.config.num_heads, -1))
-        query, key = turned(heads[:, :, :2], turns).transpose(1, 3).unbind(2)
-        value = self.dropout(heads[:, :, 2]).transpose(1, 2)
+        query, key, value = self.heads(hidden_states, turns)
         mixed = scaled_dot_product_attention(
             query,
             key,
@@ -129,6 +127,29 @@ class AttentionMixer(Mixer):
         )
         output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return output
+
+    def heads(
+        self,
+        hidden_states: Float[Tensor, "batch length d_model"],
+        turns: Complex[Tensor, "*batch length pairs"],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries and keys, turned, and values, each ``batch heads length width``."""
+        heads = self.in_proj(hidden_states).unflatten(2, (3, self.config.num_heads, -1))
+        query, key = turned(heads[:, :, :2], turns).transpose(1, 3).unbind(2)
+        return query, key, self.dropout(heads[:, :, 2]).transpose(1, 2)
+
+    def turns(self, length: int, like: Tensor) -> Complex[Tensor, "length pairs"]:
+        """Return what pairs of channels are multiplied by at each position, in the dtype of states."""
+        width = self.in_proj.in_features // self.config.num_heads
+        turns = rotary_turns(length, width, self.config.rotary_base, like.device)
+        return turns.to(torch.promote_types(like.dtype, torch.complex64))
+
+    def stream(
+        self, size: StreamSize, convolution: OnlineConvolution | None, first_row: int
+    ) -> AttentionStream:
+        """Return what it keeps; it has no long convolutions."""
+        del convolution, first_row
+        return AttentionStream(self, size)
 
 
 def rotary_turns(

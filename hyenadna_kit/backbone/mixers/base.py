@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from hyenadna_kit.backbone.filters import BeyondContext
 from hyenadna_kit.backbone.inference import InferencePlan, Tile, normed, tiles
+from hyenadna_kit.backbone.mixer_stream import MixerStream, StreamSize
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.config import ModuleConfig
+from hyenadna_kit.ops.online_conv import OnlineConvolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,22 @@ class Mixer(nn.Module):
         """Begin a pass over suffixes, before the residual of their sequences goes through the mixer.
 
         For mixers whose configuration says ``shares_prefixes``.
+        """
+        raise NotImplementedError
+
+    def stream_filters(self, size: StreamSize) -> Float[Tensor, "rows taps"]:  # noqa: ARG002 - none here
+        """Return the filters of its long convolutions, as far as steps are apart; none here."""
+        return self.out_proj.weight.new_zeros(0, 0)
+
+    def stream(self, size: StreamSize, convolution: OnlineConvolution | None, first_row: int) -> MixerStream:
+        """Return what the mixer keeps of sequences that grow.
+
+        For mixers whose configuration says ``keeps_prefixes``.
+
+        Args:
+            size: Room for them.
+            convolution: The long convolutions of all mixers; None where no mixer has any.
+            first_row: The first row in it of those that :meth:`stream_filters` returned.
         """
         raise NotImplementedError
 

@@ -22,11 +22,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hyenadna_kit.backbone.filters import BeyondContext, FilterConfig, ImplicitFilter
-from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjection, Tile
+from hyenadna_kit.backbone.inference import InferencePlan, ShortProjection, Tile
+from hyenadna_kit.backbone.linear import Linear, weight_and_bias
+from hyenadna_kit.backbone.mixer_stream import StreamSize
 from hyenadna_kit.backbone.mixers.base import Mixer, MixerConfig, MixerSize
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectrumCache
 from hyenadna_kit.backbone.mixers.hyena_inference import HyenaInference
 from hyenadna_kit.backbone.mixers.hyena_memory import HyenaMemory
+from hyenadna_kit.backbone.mixers.hyena_stream import HyenaStream
 from hyenadna_kit.backbone.mixers.hyena_suffixes import HyenaSuffixes
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing
 from hyenadna_kit.config import check_shares
@@ -36,6 +39,7 @@ from hyenadna_kit.ops.gated_short_conv import gated_short_conv
 from hyenadna_kit.ops.implicit_filter import backends_for
 from hyenadna_kit.ops.long_conv import BACKENDS as LONG_CONVS
 from hyenadna_kit.ops.long_conv import long_conv
+from hyenadna_kit.ops.online_conv import OnlineConvolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +111,13 @@ class HyenaConfig(MixerConfig):
     def memory(self, size: MixerSize, *, batch: int, length: int) -> HyenaMemory:
         """Return what it takes in a pass."""
         ends = self.filter.beyond_context == "truncate"
+        taps = min(length, size.context_length) if ends else length
         return HyenaMemory(
             batch=batch,
             length=length,
             d_model=size.d_model,
             order=self.order,
-            taps=min(length, size.context_length) if ends else length,
+            taps=taps if self.filter.max_taps is None else min(taps, self.filter.max_taps),
             filter_width=self.filter.filter_order,
             directions=2 if self.bidirectional else 1,
         )
@@ -212,6 +217,21 @@ class HyenaMixer(Mixer):
         """Return the pass over suffixes that goes with :meth:`advance`."""
         return HyenaSuffixes(self, norm, suffixes, residual, plan.tile_tokens)
 
+    def stream_filters(self, size: StreamSize) -> Float[Tensor, "rows taps"]:
+        """Return the filters as far as steps are apart; the skip weight is part of the first tap."""
+        filters = self.filter_fn
+        reach = filters.num_taps if size.span is None else size.span + 1
+        if reach is None:
+            raise ValueError("a stream without end needs filters that end; give max_taps, or truncate them")
+        taps = filters.rows(filters.hidden(reach), slice(None))
+        taps[:, 0] += filters.bias
+        return taps
+
+    def stream(self, size: StreamSize, convolution: OnlineConvolution | None, first_row: int) -> HyenaStream:
+        """Return what it keeps."""
+        assert convolution is not None
+        return HyenaStream(self, size, convolution, first_row)
+
     def short_projection(self, first: int, count: int, dtype: torch.dtype) -> ShortProjection:
         """Return some projections with the short convolution behind them.
 
@@ -231,11 +251,9 @@ class HyenaMixer(Mixer):
     ) -> Float[Tensor, "batch projections length"]:
         """Return x_0 .. x_{N-1} and v before the short convolution, channels as rows."""
         # One product that writes rows of channels: the convolutions need them contiguous.
-        return torch.baddbmm(
-            self.in_proj.bias[None, :, None],
-            self.in_proj.weight.expand(len(hidden_states), -1, -1),
-            hidden_states.transpose(1, 2),
-        )
+        weight, bias = weight_and_bias(self.in_proj)
+        channels = hidden_states.transpose(1, 2)
+        return torch.baddbmm(bias[None, :, None], weight.expand(len(hidden_states), -1, -1), channels)
 
 
 def _masked(signal: Tensor, mask: Tensor | None) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from hyenadna_kit.backbone.inference import InferencePlan, Linear, ShortProjection, Tile, normed, tiles
+from hyenadna_kit.backbone.inference import InferencePlan, ShortProjection, Tile, normed, tiles
+from hyenadna_kit.backbone.linear import Linear
 from hyenadna_kit.backbone.mixers.filter_spectra import SpectraOf, SpectrumMaker, convolve
 from hyenadna_kit.backbone.suffixes import SuffixMixing
 from hyenadna_kit.ops.precision import product_dtype

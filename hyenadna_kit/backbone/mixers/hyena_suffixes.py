@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hyenadna_kit.backbone.inference import Linear, Tile, normed
+from hyenadna_kit.backbone.inference import Tile, normed
+from hyenadna_kit.backbone.linear import Linear
 from hyenadna_kit.backbone.mixers.filter_spectra import convolve
 from hyenadna_kit.backbone.mixers.hyena_inference import blocks
 from hyenadna_kit.backbone.suffixes import Suffixes, SuffixMixing

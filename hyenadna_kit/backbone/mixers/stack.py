@@ -68,6 +68,19 @@ class MixerStack(tuple[MixerConfig, ...]):
         """Whether some filters beyond the trained length are as long as the input, padding included."""
         return "interpolate" in self.filter_modes
 
+    def check_streams(self) -> None:
+        """Refuse mixers that cannot go on from what they have seen.
+
+        Raises:
+            ValueError: One of them cannot.
+        """
+        for mixer in self:
+            if not mixer.keeps_prefixes:
+                raise ValueError(
+                    f"{type(mixer).__name__} sees what follows, or filters that change with the length: its "
+                    "outputs are not known before the sequence ends"
+                )
+
     @property
     def suffix_context(self) -> int:
         """Fewest positions that must lie before such an end."""

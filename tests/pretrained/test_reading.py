@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from hyenadna_kit.errors import CheckpointError, ConfigError, HyenaDNAKitError
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig
-from hyenadna_kit.pretrained import load_pretrained
+from hyenadna_kit.pretrained.reading import load_pretrained
 
-GOLDEN = Path(__file__).parent / "data" / "golden" / "a_d16_l64"
+GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "a_d16_l64"
 IDS = torch.randint(0, 12, (1, 40), generator=torch.Generator().manual_seed(0))
 
 EMBEDDING = "backbone.embeddings.word_embeddings.weight"

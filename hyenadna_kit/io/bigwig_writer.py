@@ -1,4 +1,4 @@
-"""Scores of every SNV as bigWig tracks, one for each alternative base.
+"""One value a base as bigWig tracks.
 
 In: scores by stretch. Out: files for genome browsers. Encoding is pybigtools' work, which is the extra
 ``bigwig``.

@@ -1,0 +1,1 @@
+"""Sequences token by token: drawn from a language model, or read as a stream of any length."""

@@ -1,0 +1,1 @@
+"""Models of others: where they lie, and the formats in which they are published."""
