@@ -26,8 +26,10 @@ class _Extra(NamedTuple):
 EXTRAS = {
     "gpu": _Extra(("triton",), "the kernels for NVIDIA GPUs (Linux)"),
     "bigwig": _Extra(("pybigtools",), "reading tracks from bigWig files"),
+    "hf": _Extra(("accelerate", "transformers"), "models in transformers' Auto classes, and its Trainer"),
+    "lora": _Extra(("peft",), "adapters of PEFT"),
     "log": _Extra(("tensorboard",), "measurements of training for TensorBoard (pretrain --tensorboard)"),
-    "plot": _Extra(("matplotlib",), "figures in reports"),
+    "plot": _Extra(("logomaker", "matplotlib"), "figures in reports, and logos"),
     "pipelines": _Extra(
         ("snakemake", "snakemake_executor_plugin_slurm"),
         "scoring in shards and sweeps of recipes, here or on SLURM",
