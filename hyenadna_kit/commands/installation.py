@@ -29,7 +29,7 @@ EXTRAS = {
     "hf": _Extra(("accelerate", "transformers"), "models in transformers' Auto classes, and its Trainer"),
     "lora": _Extra(("peft",), "adapters of PEFT"),
     "log": _Extra(("tensorboard",), "measurements of training for TensorBoard (pretrain --tensorboard)"),
-    "plot": _Extra(("logomaker", "matplotlib"), "figures in reports, and logos"),
+    "plot": _Extra(("logomaker", "matplotlib"), "figures in reports"),
     "pipelines": _Extra(
         ("snakemake", "snakemake_executor_plugin_slurm"),
         "scoring in shards and sweeps of recipes, here or on SLURM",
