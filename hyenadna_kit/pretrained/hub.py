@@ -74,16 +74,17 @@ def commit_of(folder: Path) -> str | None:
 
 def _fetched(name: HubName) -> Path:
     config = _fetch(name, CONFIG_NAME)
-    # The files of one state, also where the hub gets a newer one in between.
-    name = name._replace(revision=config.parent.name)
-    weights = _fetch(name, WEIGHTS_NAME, PICKLED_WEIGHTS_NAME)
+    folder, files = config.parent, (WEIGHTS_NAME, PICKLED_WEIGHTS_NAME)
+    # Of the same state, also where the hub gets a newer one in between; what is here is not asked for.
+    here = next((folder / file for file in files if (folder / file).exists()), None)
+    weights = here or _fetch(name._replace(revision=folder.name), *files)
     # The cache names a large file by the digest that the hub states.
     expected = weights.resolve().name
     if _SHA256.fullmatch(expected) and fingerprint(weights) != expected:
         raise CheckpointError(
             f"{weights} is damaged, its sha256 is not {expected}: remove {weights.resolve()} and try again"
         )
-    return config.parent
+    return folder
 
 
 def _fetch(name: HubName, *files: str) -> Path:

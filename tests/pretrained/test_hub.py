@@ -109,6 +109,7 @@ def test_model_is_fetched_once_and_is_that_of_the_folder(hub, name):
     assert sent == 2
     assert HyenaDNA.from_pretrained(name).fingerprint() == model.fingerprint()
     assert len(asked_for(hub)) == sent
+    assert sum(method == "HEAD" and "model.safetensors" in path for method, path, _ in hub.requests) == 1
 
 
 def test_code_of_a_repository_is_left_there(hub):
