@@ -206,8 +206,13 @@ class HyenaDNA(nn.Module):
             max_taps: Taps of every filter that is longer.
 
         Raises:
-            ValueError: It is less than 1, or filters are stretched to the length of the input.
+            ValueError: It is less than 1.
+            InputError: Filters are stretched to the length of the input.
         """
+        if self.config.backbone.mixers.stretches:
+            raise InputError(
+                "taps end filters, and beyond_context 'interpolate' stretches them; leave taps out"
+            )
         return self._with_config(_with_filters(self.config, max_taps=max_taps))
 
     def _with_config(self, config: HyenaDNAConfig) -> Self:

@@ -112,6 +112,27 @@ def test_loss_is_that_of_the_next_token(own):
     torch.testing.assert_close(model(IDS, labels=labels, num_items_in_batch=76).loss, expected / 2)
 
 
+def test_loss_without_labels_is_0_and_not_nan(own):
+    model = AutoModelForCausalLM.from_pretrained(own)
+    assert model(IDS, labels=torch.full_like(IDS, -100)).loss == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, "float64"])
+def test_number_format_is_the_one_that_was_asked_for(own, dtype):
+    model = hyenadna_kit.hf.HyenaDNAForCausalLM.from_pretrained(own, dtype=dtype)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float64}
+
+
+def test_loss_of_a_binary_classifier_is_that_of_its_two_logits(tmp_path):
+    torch.manual_seed(0)
+    head = SequenceHeadConfig(objective="binary", labels=("closed", "open"))
+    HyenaDNAConfig(backbone=BACKBONE, head=head).build().save_pretrained(tmp_path)
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    labels = torch.tensor([0, 1])
+    out = model(IDS, labels=labels)
+    torch.testing.assert_close(out.loss, torch.nn.functional.cross_entropy(out.logits, labels))
+
+
 def test_tokenizer_reads_as_ours_and_ends_as_the_published_one(own, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(own)
     assert tokenizer("ACgtNRA").input_ids == [7, 8, 9, 10, 11, 11, 7, 1]

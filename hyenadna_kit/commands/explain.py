@@ -111,11 +111,15 @@ def _explained(
     on_progress: "OnProgress",
 ) -> "Iterator[Explained]":
     from hyenadna_kit.commands.explain_files import Explained
+    from hyenadna_kit.genome.alphabet import BASES
     from hyenadna_kit.heads.language_model import LanguageModelHead
 
     explain = _language_model if isinstance(model.head, LanguageModelHead) else _classifier
     for number, region in enumerate(regions, start=1):
-        yield Explained(region, genome.fetch(region), explain(options, model, genome, region))
+        reference = genome.fetch(region)
+        if not set(reference) & set(BASES):
+            raise InputError(f"{region.region} holds no A, C, G or T; leave it out")
+        yield Explained(region, reference, explain(options, model, genome, region))
         on_progress(number, len(regions))
 
 
@@ -135,6 +139,8 @@ def _language_model(
     length = options.window or model.context_length
     window = Interval(region.contig, max(0, region.end - length), region.end)
     first = max(region.start - window.start, 1)
+    if region.end == 1:
+        raise InputError(f"{region.region} is the first base of its contig: none stands before it; name more")
     if region.start < window.start:
         raise InputError(
             f"{region.region} has {region.length:,} bases and the window {length:,}; name a longer --window"

@@ -51,9 +51,7 @@ def training_data(folder: Path) -> Section:
     rows = []
     for name, value in record.items():
         parts = value if isinstance(value, list) else [value]
-        shown = ", ".join(map(_shown, parts[:_MOST_PARTS])) + (
-            f" and {len(parts) - 8:,} more" if len(parts) > 8 else ""
-        )
+        shown = ", ".join(map(_shown, parts[:_MOST_PARTS])) + _more(parts)
         if shown not in ("", "None"):
             rows.append((name.replace("_", " "), shown))
     return Section(title="Training data", rows=tuple(rows))

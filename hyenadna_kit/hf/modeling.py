@@ -7,7 +7,6 @@ from typing import Any, Self
 import torch
 from jaxtyping import Integer, Real
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import (
     BaseModelOutputWithNoAttention,
@@ -15,6 +14,7 @@ from transformers.modeling_outputs import (
     SequenceClassifierOutput,
 )
 
+from hyenadna_kit.batch import IGNORED_LABEL
 from hyenadna_kit.checkpoint import own_name
 from hyenadna_kit.config import to_mapping
 from hyenadna_kit.errors import InputError
@@ -24,7 +24,6 @@ from hyenadna_kit.heads.sequence import SequenceHeadConfig
 from hyenadna_kit.hf.configuration import HyenaDNAPretrainedConfig
 from hyenadna_kit.model import HyenaDNA, HyenaDNAOutput
 
-_IGNORED_LABEL = -100
 _OBJECTIVES: dict[str | None, Objective] = {
     None: "multiclass",
     "single_label_classification": "multiclass",
@@ -72,7 +71,7 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
             pretrained_model_name_or_path: Folder or name.
             config: Says how many labels a new classifier has, and of which kind.
             revision: Of a repository of the hub.
-            dtype: Number format of the weights; None and ``auto`` take float32.
+            dtype: Number format of the weights, or its name in PyTorch; None and ``auto`` take float32.
             options: Keys of the configuration that are to be others, as ``num_labels``.
 
         Raises:
@@ -91,7 +90,9 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
             setattr(found, name, value)
         found.name_or_path = str(pretrained_model_name_or_path)
         wrapped = cls(found, model)
-        return (wrapped.to(dtype) if isinstance(dtype, torch.dtype) else wrapped).eval()
+        if dtype not in (None, "auto"):
+            wrapped.to(dtype if isinstance(dtype, torch.dtype) else getattr(torch, dtype))
+        return wrapped.eval()
 
     def save_pretrained(
         self, save_directory: str | Path, *, state_dict: dict[str, Tensor] | None = None, **options: Any
@@ -101,7 +102,7 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
         Args:
             save_directory: Where.
             state_dict: Weights to write instead of those of this model, which stays as it is.
-            options: Of transformers; those that split, upload or rename files are refused.
+            options: Of transformers; those that upload or rename files are refused.
 
         Raises:
             InputError: Such an option is there.
@@ -189,10 +190,11 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel):
         logits = self._read(input_ids, attention_mask).logits
         if labels is None:
             return CausalLMOutput(logits=logits)
-        said, following = logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten().long()
-        loss = functional.cross_entropy(said, following, ignore_index=_IGNORED_LABEL, reduction="sum")
-        count = (following != _IGNORED_LABEL).sum() if num_items_in_batch is None else num_items_in_batch
-        return CausalLMOutput(loss=loss / count, logits=logits)
+        following = labels[:, 1:]
+        loss = self.hyena.head.loss(logits[:, :-1], following)
+        if num_items_in_batch is not None:
+            loss = loss * (following != IGNORED_LABEL).sum() / num_items_in_batch
+        return CausalLMOutput(loss=loss, logits=logits)
 
     @classmethod
     def _with_head(cls, model: HyenaDNA, config: HyenaDNAPretrainedConfig) -> HyenaDNA:
@@ -229,13 +231,12 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         head = self.hyena.config.head
         assert isinstance(head, SequenceHeadConfig)
         logits = self._read(input_ids, attention_mask).logits
+        loss = None if labels is None else self.hyena.head.loss(logits, labels)
         if head.objective == "binary":
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         elif head.objective == "regression":
             logits = self.hyena.head.predictions(logits)
-        if labels is None:
-            return SequenceClassifierOutput(logits=logits)
-        return SequenceClassifierOutput(loss=_loss(head.objective, logits.float(), labels), logits=logits)
+        return SequenceClassifierOutput(loss=loss, logits=logits)
 
     @classmethod
     def _with_head(cls, model: HyenaDNA, config: HyenaDNAPretrainedConfig) -> HyenaDNA:
@@ -249,14 +250,6 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         classifier = HyenaDNA(replace(model.config, head=head))
         classifier.backbone.load_state_dict(model.backbone.state_dict())
         return classifier
-
-
-def _loss(objective: Objective, logits: Tensor, labels: Tensor) -> Tensor:
-    if objective == "regression":
-        return functional.mse_loss(logits, labels.view_as(logits).float())
-    if objective == "multilabel":
-        return functional.binary_cross_entropy_with_logits(logits, labels.float())
-    return functional.cross_entropy(logits, labels.long())
 
 
 def _to_names_of_modules(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:

@@ -201,12 +201,13 @@ def check_single_strand(model: HyenaDNA) -> None:
     """Refuse a model that drops at random, or reads each base twice.
 
     Raises:
-        ValueError: It is such a model.
+        ValueError: It is being trained.
+        InputError: It reads both strands.
     """
     if model.training:
         raise ValueError("the model is in training mode, with dropout; call eval() first")
     if model.config.both_strands:
-        raise ValueError("a model of both strands reads each base twice; explain one of a single strand")
+        raise InputError("a model of both strands reads each base twice; explain one of a single strand")
 
 
 def _value_and_gradient(

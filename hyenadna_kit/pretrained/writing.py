@@ -19,6 +19,7 @@ from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.checkpoint import save_model_files
 from hyenadna_kit.config import to_mapping
 from hyenadna_kit.errors import InputError
+from hyenadna_kit.files import atomic_file
 from hyenadna_kit.heads.base import HeadConfig
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.pretrained.formats import HF, PUBLISHED_SHIFT
@@ -88,11 +89,14 @@ def save_in_hf_format(
     }
     published = dict(tensors)
     published.setdefault("head.weight", tensors[_EMBEDDING].clone())
+    tables = _tables(backbone, mixer, dtype)
     for layer in range(backbone.num_layers):
-        tables = _tables(backbone, mixer, dtype)
-        published = {_FILTER.format(layer) + name: table for name, table in tables.items()} | published
+        # Copies: the format has no room for tensors that share their memory.
+        own = {_FILTER.format(layer) + name: table.clone() for name, table in tables.items()}
+        published = own | published
     save_model_files(folder, config, published)
-    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2) + "\n", encoding="utf-8")
+    with atomic_file(folder / "tokenizer_config.json") as path:
+        path.write_text(json.dumps(tokenizer, indent=2) + "\n", encoding="utf-8")
 
 
 def _not_in_the_code(backbone: BackboneConfig, head: HeadConfig) -> Iterator[str]:

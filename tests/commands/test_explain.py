@@ -22,13 +22,14 @@ REGIONS = "two:41-60,one:3-14"
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A folder with a language model ``m`` and a classifier ``c``."""
+    """A folder with a language model ``m``, a classifier ``c`` and one of both strands, ``both``."""
     folder = tmp_path_factory.mktemp("models")
     tiny_model().save_pretrained(folder / "m")
     torch.manual_seed(0)
     head = SequenceHeadConfig(objective="binary", labels=("closed", "open"))
     backbone = BackboneConfig(d_model=8, num_layers=1, context_length=32)
     HyenaDNAConfig(backbone=backbone, head=head).build().save_pretrained(folder / "c")
+    HyenaDNAConfig(backbone=backbone, head=head, both_strands=True).build().save_pretrained(folder / "both")
     return folder
 
 
@@ -162,6 +163,9 @@ MISTAKES = {
     "label": (("--label", "open"), {}, "--label open is for classifiers"),
     "no_label": (("--label", "ajar"), {"model": "c"}, "has no label 'ajar'; it has closed, open"),
     "outside": ((), {"regions": "two:190-300"}, "two:190-300"),
+    "no_bases": ((), {"regions": "one:9-10"}, "one:9-10 holds no A, C, G or T; leave it out"),
+    "first": ((), {"regions": "two:1-1"}, "two:1-1 is the first base of its contig"),
+    "both": ((), {"model": "both"}, "a model of both strands reads each base twice"),
     "steps": (("--steps", "0"), {}, "steps must be at least 1, got 0"),
 }
 

@@ -169,6 +169,20 @@ def test_stream_goes_on_beyond_the_context(folder, capsys):
 
 @pytest.mark.parametrize(
     ("options", "message"),
+    [((), "its outputs are not known before the sequence ends"), (("--taps", "3"), "leave taps out")],
+)
+def test_model_whose_filters_stretch_is_no_stream(folder, capsys, options, message):
+    mixer = HyenaConfig(filter=FilterConfig(filter_order=4, beyond_context="interpolate"))
+    backbone = BackboneConfig(d_model=8, num_layers=1, context_length=64, mixer=mixer)
+    HyenaDNAConfig(backbone=backbone).build().save_pretrained("m")
+    status, _, err = loglik(capsys, "--regions", "one", "--stream", "true", *options)
+    assert status == 1
+    assert message in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
     [
         (("--stream", "true", "--length", "32"), "--length 32 is of windows, and --stream has none"),
         (("--taps", "4"), "--taps 4 is for --stream"),

@@ -5,6 +5,7 @@ from typing import Self
 
 from hyenadna_kit.backbone.filters import BeyondContext
 from hyenadna_kit.backbone.mixers.base import MixerConfig
+from hyenadna_kit.errors import InputError
 
 
 class MixerStack(tuple[MixerConfig, ...]):
@@ -72,13 +73,14 @@ class MixerStack(tuple[MixerConfig, ...]):
         """Refuse mixers that cannot go on from what they have seen.
 
         Raises:
-            ValueError: One of them cannot.
+            InputError: One of them cannot.
         """
         for mixer in self:
             if not mixer.keeps_prefixes:
-                raise ValueError(
-                    f"{type(mixer).__name__} sees what follows, or filters that change with the length: its "
-                    "outputs are not known before the sequence ends"
+                raise InputError(
+                    f"{type(mixer).__name__} sees what follows, or has filters that change with the length "
+                    "(beyond_context 'interpolate'): its outputs are not known before the sequence ends; "
+                    "take another model"
                 )
 
     @property
