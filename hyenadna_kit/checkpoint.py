@@ -5,6 +5,7 @@ The tensors carry the names of the published ``-hf`` repositories (``hyena.backb
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ MODEL_TYPE = "hyenadna"
 """What the transformers library looks for."""
 
 _OWN_TO_PUBLISHED = {"backbone.": "hyena.backbone.", "head.weight": "lm_head.weight"}
+_OF_A_LAYER = re.compile(r"backbone\.layers\.(\d+)\.")
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -82,7 +84,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         known = ", ".join(shipped_models())
         raise CheckpointError(
-            f"model folder {folder} does not exist; name a folder, or a model that comes along ({known})"
+            f"model folder {folder} does not exist; name a folder, a model of the hub as OWNER/NAME@main, "
+            f"or one that comes along ({known})"
         )
     try:
         if path.stat().st_size > _MAX_CONFIG_BYTES:
@@ -148,6 +151,19 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"weights {path} are damaged or cut short: {error}; fetch or copy them again"
         ) from None
+
+
+def check_num_layers(tensors: Mapping[str, Tensor], num_layers: int, source: str) -> None:
+    """Refuse tensors of fewer layers than a configuration has; ``source`` names them in errors.
+
+    Raises:
+        CheckpointError: A layer has none.
+    """
+    found = {matched[1] for name in tensors if (matched := _OF_A_LAYER.match(name))}
+    if len(found) < num_layers:
+        raise CheckpointError(
+            f"{source} does not fit its config.json: it has {len(found)} layers, expected {num_layers:,}"
+        )
 
 
 def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:

@@ -16,9 +16,9 @@ from hyenadna_kit.backbone.memory import PassSize
 from hyenadna_kit.backbone.mixers.base import MixerConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.backbone.suffixes import SuffixPlaces
-from hyenadna_kit.checkpoint import CONFIG_NAME, Checkpoint, check_tensors, save_checkpoint
+from hyenadna_kit.checkpoint import CONFIG_NAME, Checkpoint, check_num_layers, check_tensors, save_checkpoint
 from hyenadna_kit.config import from_mapping, to_mapping
-from hyenadna_kit.errors import InputError
+from hyenadna_kit.errors import CheckpointError, InputError
 from hyenadna_kit.heads.base import HeadConfig
 from hyenadna_kit.heads.language_model import LanguageModelHeadConfig
 from hyenadna_kit.heads.masked_language_model import MaskedLanguageModelHeadConfig
@@ -283,9 +283,26 @@ class HyenaDNA(nn.Module):
         path = model_folder(name, revision=revision)
         checkpoint = load_pretrained(path)
         config = from_mapping(HyenaDNAConfig, checkpoint.config, str(path / CONFIG_NAME))
+        cls._check_fit(config, checkpoint.tensors, str(path))
         model = cls(config if beyond_context is None else _with_tail(config, beyond_context))
         model.load_tensors(checkpoint.tensors, source=str(path))
         return model.eval()
+
+    @classmethod
+    def _check_fit(cls, config: HyenaDNAConfig, tensors: Mapping[str, Tensor], source: str) -> None:
+        """Refuse tensors that are not those of a configuration, before memory is taken for what it says."""
+        check_num_layers(tensors, config.backbone.num_layers, source)
+        try:
+            with torch.device("meta"):
+                expected = cls(config)._own_tensors()  # noqa: SLF001 - of its own class
+        except RuntimeError as error:
+            raise CheckpointError(f"{source}: a model of this {CONFIG_NAME} is too large: {error}") from None
+        check_tensors(tensors, expected, source)
+        for name, tensor in tensors.items():
+            if not tensor.isfinite().all():
+                raise CheckpointError(
+                    f"{source}: {name} holds NaN or infinity; take weights of an earlier step"
+                )
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over names, shapes and values of the weights, in hexadecimal.

@@ -25,6 +25,7 @@ from hyenadna_kit.devices import available_memory
 
 _INITIALIZER_RANGE = 0.02
 _TILE_TOKENS = 2048
+_MOST_LAYERS = 10_000
 _LEAST = {
     **dict.fromkeys(("d_model", "num_layers", "d_inner", "vocab_size", "pad_vocab_size_multiple"), 1),
     **dict.fromkeys(("context_length", "trained_length"), 2),
@@ -68,6 +69,8 @@ class BackboneConfig:
         check_shares(self, "embed_dropout", "resid_dropout")
         if not self.layer_norm_epsilon > 0:
             raise ValueError(f"layer_norm_epsilon must be above 0, got {self.layer_norm_epsilon}")
+        if self.num_layers > _MOST_LAYERS:
+            raise ValueError(f"num_layers must be at most {_MOST_LAYERS:,}, got {self.num_layers:,}")
         for mixer in self.mixers:
             mixer.check_width(self.d_model)
 

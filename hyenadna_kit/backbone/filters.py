@@ -141,6 +141,15 @@ class PositionFeatures(nn.Module):
         return torch.cat([stored, beyond])
 
 
+def decay_rates(
+    config: FilterConfig, channels: int, device: torch.device | None = None
+) -> Float[Tensor, " channels"]:
+    """Return how fast each of some channels decays, in units of one trained context; float64."""
+    target = math.log(config.decay_target)
+    slow, fast = target / config.slow_decay_fraction, target / config.fast_decay_fraction
+    return torch.linspace(slow, fast, channels, dtype=torch.float64, device=device).abs()
+
+
 class ImplicitFilter(nn.Module):
     """All long filters of one mixer, for any length, and the weight of the skip connection."""
 
@@ -237,9 +246,7 @@ class ImplicitFilter(nn.Module):
 
     def decay_rates(self) -> Float[Tensor, " channels"]:
         """Return how fast each channel decays, in units of one trained context; float64."""
-        target = math.log(self.config.decay_target)
-        slow, fast = target / self.config.slow_decay_fraction, target / self.config.fast_decay_fraction
-        return torch.linspace(slow, fast, self.channels, dtype=torch.float64, device=self.bias.device).abs()
+        return decay_rates(self.config, self.channels, self.bias.device)
 
     @property
     def _layers(self) -> list[tuple[Tensor, Tensor]]:

@@ -5,9 +5,9 @@
     LongSafari/hyenadna-small-32k-seqlen       a repository of the hub, in its newest state
     LongSafari/hyenadna-small-32k-seqlen@REV   the same in the state of a branch, a tag or a commit
 
-What is fetched lies in the hub's own cache (``$HF_HOME``), where a fetch that was cut short goes on and where
-``HF_HUB_OFFLINE=1`` finds it. Of a repository the configuration and the weights are fetched and nothing else:
-no code that lies there comes along.
+What is fetched lies in the hub's own cache (``$HF_HOME``), where ``HF_HUB_OFFLINE=1`` finds it. A connection
+that breaks is taken up where it stood; a process that is killed begins the file again. Of a repository the
+configuration and the weights are fetched and nothing else: no code that lies there comes along.
 """
 
 import re
@@ -50,19 +50,22 @@ def model_folder(name: str | Path, *, revision: str | None = None) -> Path:
             f"{name} is an address: a model is named by its folder or, on the hub, by OWNER/NAME; "
             "download it and name the folder"
         )
-    found = hub_name(name)
+    of_hub = revision is None or Path(str(name)).exists()
+    found = hub_name(name if of_hub else f"{name}@{revision}")
     if found is None:
         if revision is not None:
             raise CheckpointError(f"a revision is for models of the hub, OWNER/NAME; {name} is none")
         return shipped_folder(name)
-    return _fetched(found if revision is None else found._replace(revision=revision))
+    return _fetched(found)
 
 
 def hub_name(name: str | Path) -> HubName | None:
     """Return the repository that a name means; None where it means a folder of this machine."""
     matched = _NAME.fullmatch(str(name))
-    # In a folder that is here a name means what lies in it, or should.
-    if matched is None or Path(str(name)).exists() or Path(str(name)).parent.exists():
+    if matched is None or Path(str(name)).exists():
+        return None
+    # In a folder that is here a name means what should lie in it, unless it says that it is of the hub.
+    if matched["revision"] is None and Path(str(name)).parent.exists():
         return None
     return HubName(matched["repository"], matched["revision"])
 
@@ -90,7 +93,7 @@ def _fetched(name: HubName) -> Path:
 def _fetch(name: HubName, *files: str) -> Path:
     """Return the first of some files that a repository has."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, HTTPError, LocalEntryNotFoundError
 
     missing: Exception | None = None
     for file in files:
@@ -98,7 +101,7 @@ def _fetch(name: HubName, *files: str) -> Path:
             return Path(hf_hub_download(name.repository, file, revision=name.revision))
         except EntryNotFoundError as error:
             missing = error if missing is None or isinstance(error, LocalEntryNotFoundError) else missing
-        except (HfHubHTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             raise CheckpointError(f"{_spelt(name)}: {_reason(name, error)}") from None
     if isinstance(missing, LocalEntryNotFoundError):
         raise CheckpointError(f"{_spelt(name)}: {_unreachable(missing)}") from None

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
-from hyenadna_kit.backbone.filters import FilterConfig, ImplicitFilter
+from hyenadna_kit.backbone.filters import FilterConfig, PositionFeatures, decay_rates
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.checkpoint import (
     CONFIG_NAME,
@@ -38,6 +38,7 @@ from hyenadna_kit.restricted_pickle import read_checkpoint_file
 _POSITION_TOLERANCE = 1e-5
 _EMBEDDING = "backbone.embeddings.word_embeddings.weight"
 _HEAD = "head.weight"
+_FEATURES, _TIMES, _RATES = ".pos_emb.z", ".pos_emb.t", ".modulation.deltas"
 
 
 def load_pretrained(folder: Path) -> Checkpoint:
@@ -156,29 +157,36 @@ def _absorb_positions(
     tensors: dict[str, Tensor], backbone: BackboneConfig, mixer: HyenaConfig, folder: Path, *, trained: bool
 ) -> Literal["computed", "stored", "learned"]:
     """Remove the stored tables of positions that the formulas give; say where z comes from."""
-    channels = backbone.d_model * (mixer.order - 1)
-    formulas = ImplicitFilter(mixer.filter, channels, backbone.context_length)
-    times = formulas.pos_emb.times(backbone.context_length)[None, :, None]
-    for name in [name for name in tensors if name.endswith((".pos_emb.t", ".modulation.deltas"))]:
-        expected = times if name.endswith(".t") else formulas.decay_rates()[None, None]
-        found = tensors.pop(name)
-        if found.shape != expected.shape:
-            shapes = f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
-            raise CheckpointError(f"{folder} does not fit its {CONFIG_NAME}: {name!r} has {shapes}")
-        if mixer.filter.modulate and not _agrees(found.abs(), expected):
+    length, channels = backbone.context_length, backbone.d_model * (mixer.order - 1)
+    shapes = {_FEATURES: (1, length, mixer.filter.emb_dim), _TIMES: (1, length, 1), _RATES: (1, 1, channels)}
+    stored = {name: table for name in tensors for table in shapes if name.endswith(table)}
+    for name, table in stored.items():
+        if tensors[name].shape != shapes[table]:
+            found = f"shape {tuple(tensors[name].shape)}, expected {shapes[table]}"
+            raise CheckpointError(f"{folder} does not fit its {CONFIG_NAME}: {name!r} has {found}")
+    if not stored:
+        return "computed"
+    # Not before the shapes agree: what a damaged configuration says may be too much for any memory.
+    positions = PositionFeatures(mixer.filter, length)
+    expected = {
+        _TIMES: positions.times(length)[None, :, None],
+        _RATES: decay_rates(mixer.filter, channels)[None, None],
+    }
+    features = {name: tensors.pop(name) for name, table in stored.items() if table == _FEATURES}
+    for name, table in stored.items():
+        if table == _FEATURES:
+            continue
+        found_table = tensors.pop(name)
+        if mixer.filter.modulate and not _agrees(found_table.abs(), expected[table]):
             raise CheckpointError(
                 f"{folder}: {name!r} differs from its formula: trained decays are not supported"
             )
-    stored = [name for name in tensors if name.endswith(".pos_emb.z")]
-    expected = formulas.pos_emb.formula(backbone.context_length)[None]
-    if not stored or all(_agrees(tensors[name], expected) for name in stored):
-        for name in stored:
-            del tensors[name]
+    formula = positions.formula(length)[None]
+    if all(_agrees(z, formula) for z in features.values()):
         return "computed"
+    tensors |= features
     return "learned" if trained else "stored"
 
 
 def _agrees(tensor: Tensor, expected: Tensor) -> bool:
-    if tensor.shape != expected.shape:
-        return False
     return bool((tensor.double() - expected).abs().max() <= _POSITION_TOLERANCE * expected.abs().max())

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
-from hyenadna_kit.backbone.filters import ImplicitFilter
+from hyenadna_kit.backbone.filters import PositionFeatures, decay_rates
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 from hyenadna_kit.checkpoint import save_model_files
 from hyenadna_kit.config import to_mapping
@@ -89,7 +88,7 @@ def save_in_hf_format(
     }
     published = dict(tensors)
     published.setdefault("head.weight", tensors[_EMBEDDING].clone())
-    tables = _tables(backbone, mixer, dtype)
+    tables = _tables(backbone, mixer)
     for layer in range(backbone.num_layers):
         # Copies: the format has no room for tensors that share their memory.
         own = {_FILTER.format(layer) + name: table.clone() for name, table in tables.items()}
@@ -118,13 +117,16 @@ def _not_in_the_code(backbone: BackboneConfig, head: HeadConfig) -> Iterator[str
                 yield f"{name} is {own}, there {value}"
 
 
-def _tables(backbone: BackboneConfig, mixer: HyenaConfig, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return what the published code stores of each filter beside its weights, computed by our formulas."""
-    filters = ImplicitFilter(mixer.filter, backbone.d_model * (mixer.order - 1), backbone.context_length)
+def _tables(backbone: BackboneConfig, mixer: HyenaConfig) -> dict[str, Tensor]:
+    """Return what the published code stores of each filter beside its weights, computed by our formulas.
+
+    In float32 whatever the weights are in: of 32,770 positions bfloat16 tells 1,153 apart.
+    """
     length = backbone.context_length
+    positions = PositionFeatures(mixer.filter, length)
     tables = {
-        "pos_emb.z": filters.pos_emb.formula(length)[None],
-        "pos_emb.t": filters.pos_emb.times(length)[None, :, None],
-        "modulation.deltas": -filters.decay_rates()[None, None],
+        "pos_emb.z": positions.formula(length)[None],
+        "pos_emb.t": positions.times(length)[None, :, None],
+        "modulation.deltas": -decay_rates(mixer.filter, backbone.d_model * (mixer.order - 1))[None, None],
     }
-    return {name: table.to(dtype) for name, table in tables.items()}
+    return {name: table.float() for name, table in tables.items()}

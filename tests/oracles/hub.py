@@ -29,6 +29,8 @@ class Hub(ThreadingHTTPServer):
         self.requests = []
         self.cut_after = None
         """Bytes after which the next answer of a large file ends without a word; None ends none."""
+        self.cuts_again = False
+        """Whether every answer after it ends there too."""
 
     @property
     def address(self):
@@ -94,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         cut = self.server.cut_after if self.path.startswith("/store/") else None
         self.wfile.write(content[first:] if cut is None else content[first : first + cut])
         if cut is not None:
-            self.server.cut_after = None
+            self.server.cut_after = cut if self.server.cuts_again else None
             self.close_connection = True
 
     def refuse(self, status, code, commit_hash=None):

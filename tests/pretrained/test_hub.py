@@ -86,6 +86,7 @@ def asked_for(hub):
         ("LongSafari/hyenadna-tiny-1k-seqlen", HubName("LongSafari/hyenadna-tiny-1k-seqlen")),
         ("a/b@v1.0", HubName("a/b", "v1.0")),
         ("a/b@refs/pr/1", HubName("a/b", "refs/pr/1")),
+        ("here/b@v1", HubName("here/b", "v1")),
         *(
             (each, None)
             for each in ("a", "/a/b", "./a/b", "../b", "a/b/c", "here/b", "a/b@", "ecoli-tiny", "")
@@ -158,6 +159,34 @@ def test_fetch_that_was_cut_short_goes_on(tmp_path, monkeypatch):
         assert HyenaDNA.from_pretrained(name).fingerprint() == model.fingerprint()
     ranges = [asked for method, path, asked in served.requests if method == "GET" and "/store/" in path]
     assert ranges == [None, f"bytes={constants.DOWNLOAD_CHUNK_SIZE}-"]
+
+
+def test_connection_that_breaks_every_time_is_one_line(hub, monkeypatch, capsys):
+    hub.cut_after, hub.cuts_again = 100, True
+    monkeypatch.setattr(_http.time, "sleep", lambda _: None)  # between tries
+    assert cli.main(["info", SMALL_HF]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"hyenadna-kit info: {SMALL_HF}@")
+    hub.cut_after = None
+    HyenaDNA.from_pretrained(SMALL_HF)
+
+
+def test_endpoint_that_is_no_address_is_one_line(tmp_path):
+    environment = os.environ | {"HF_ENDPOINT": "foo", "HF_HOME": str(tmp_path)}
+    program = "import sys; from hyenadna_kit.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", program, "info", SMALL_HF]
+    done = subprocess.run(words, capture_output=True, env=environment, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"hyenadna-kit info: {SMALL_HF}: ")
+
+
+def test_state_that_is_named_is_of_the_hub_where_a_folder_has_the_name_of_the_owner(hub):
+    Path("LongSafari").mkdir()
+    with pytest.raises(CheckpointError, match="name a folder, a model of the hub as OWNER/NAME@main, or one"):
+        HyenaDNA.from_pretrained(SMALL)
+    named = HyenaDNA.from_pretrained(f"{SMALL}@main")
+    assert named.fingerprint() == HyenaDNA.from_pretrained(SMALL, revision="main").fingerprint()
 
 
 def test_damage_in_the_cache_is_seen(hub):

@@ -299,7 +299,7 @@ TENSOR_CHANGES = {
     ),
     "z of another length": (
         lambda tensors, prefix: tensors.update({f"{prefix}{FILTER}pos_emb.z": torch.ones(1, 65, 5)}),
-        f"{FILTER}pos_emb.z has shape (1, 65, 5), expected (1, 64, 5)",
+        f"'{FILTER}pos_emb.z' has shape (1, 65, 5), expected (1, 64, 5)",
     ),
     "t of another length": (
         lambda tensors, prefix: tensors.update({f"{prefix}{FILTER}pos_emb.t": torch.ones(1, 65, 1)}),
@@ -492,9 +492,9 @@ CHECKPOINTS = {
     "no dictionary": (["state_dict"], "has no 'state_dict': not a Lightning checkpoint"),
     "other key": ({"model": {}}, "has no 'state_dict': not a Lightning checkpoint"),
     "no tensors": ({"state_dict": 3}, "has no 'state_dict': not a Lightning checkpoint"),
-    "empty": ({"state_dict": {}}, "missing backbone.embeddings.word_embeddings.weight"),
-    "no names": ({"state_dict": {3: torch.ones(1)}}, "missing backbone.embeddings"),
-    "text for a tensor": ({"state_dict": {"model." + EMBEDDING: "x"}}, f"missing {EMBEDDING}"),
+    "empty": ({"state_dict": {}}, "does not fit its config.json: it has 0 layers, expected 2"),
+    "no names": ({"state_dict": {3: torch.ones(1)}}, "it has 0 layers, expected 2"),
+    "text for a tensor": ({"state_dict": {"model." + EMBEDDING: "x"}}, "it has 0 layers, expected 2"),
 }
 
 

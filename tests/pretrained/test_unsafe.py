@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import shutil
 import struct
 import zipfile
@@ -110,6 +111,48 @@ def test_folder_that_looks_like_the_cache_of_the_hub_stays_in_it(folder, capsys)
     (snapshot / "model.safetensors").rename(outside)
     (snapshot / "model.safetensors").symlink_to(outside)
     assert "is a link out of its folder" in refusal(capsys, str(snapshot))
+
+
+HUGE = {
+    "own": {"d_model": 10**9, "num_layers": 10**8, "d_inner": 10**12, "vocab_size": 10**12},
+    "hf": {
+        "d_model": 10**9,
+        "n_layer": 10**8,
+        "d_inner": 10**12,
+        "vocab_size": 10**12,
+        "max_seq_len": 10**12,
+        "filter_order": 10**9,
+        "emb_dim": 10**9 + 1,
+    },
+}
+
+
+@pytest.mark.parametrize(("model", "key"), [(model, key) for model, keys in HUGE.items() for key in keys])
+def test_sizes_beyond_those_of_the_weights_take_no_memory(folder, capsys, model, key):
+    HyenaDNA.from_pretrained("m").save_pretrained("hf", layout="hf")
+    path = Path(model, "config.json")
+    config = json.loads(path.read_text())
+    (config["config"]["backbone"] if model == "own" else config)[key] = HUGE[model][key]
+    path.write_text(json.dumps(config))
+    limit = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (8 << 30, limit[1]))
+    try:
+        message = refusal(capsys, model)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, limit)
+    assert any(
+        each in message
+        for each in ("does not fit its config.json: ", "is too large", "must be at most 10,000")
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(folder, capsys, value):
+    tensors = load_file("own/model.safetensors")
+    tensors["hyena.backbone.ln_f.bias"][3] = value
+    save_file(tensors, "own/model.safetensors")
+    message = refusal(capsys, "own")
+    assert message == "own: backbone.ln_f.bias holds NaN or infinity; take weights of an earlier step"
 
 
 def test_code_that_a_configuration_names_is_not_run(folder, capsys):

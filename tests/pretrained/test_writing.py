@@ -58,6 +58,17 @@ def test_there_and_back_is_the_same_model(tmp_path, name):
     assert back.fingerprint() == model.fingerprint()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_short_weights_come_with_tables_of_positions_in_full(tmp_path, dtype):
+    model = HyenaDNA.from_pretrained(published_folder(tmp_path, A))
+    model.save_pretrained(tmp_path / "hf", layout="hf", dtype=dtype)
+    assert json.loads((tmp_path / "hf" / "config.json").read_text())["torch_dtype"] == str(dtype)[6:]
+    expected = {name: tensor.to(dtype).float() for name, tensor in model.named_parameters()}
+    back = HyenaDNA.from_pretrained(tmp_path / "hf")
+    assert back.config == model.config
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in back.named_parameters())
+
+
 @pytest.mark.parametrize(
     "change", [{"features": "stored"}, {"features": "learned"}, {"train_frequency": False}, {}]
 )

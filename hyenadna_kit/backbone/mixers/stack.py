@@ -35,7 +35,7 @@ class MixerStack(tuple[MixerConfig, ...]):
             raise ValueError(
                 f"other_layers are the layers of other_mixer: give both or neither, got {named} and {name}"
             )
-        if len(set(named)) < len(named) or not set(named) <= set(range(num_layers)):
+        if len(set(named)) < len(named) or not all(0 <= layer < num_layers for layer in named):
             raise ValueError(f"other_layers must be some of 0 to {num_layers - 1}, each once, got {named}")
         return cls(mixer if other is None or layer not in named else other for layer in range(num_layers))
 
