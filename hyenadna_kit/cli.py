@@ -130,6 +130,11 @@ def _run(name: str, module: ModuleType, words: Sequence[str]) -> int:
         return _complain(program, " ".join(str(error).split()), FAILED)
     except OSError as error:
         return _complain(program, _reason(error), FAILED)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        told = " ".join(str(error).split())
+        return _complain(program, f"not enough memory ({told}); ask for less, or for fewer at a time", FAILED)
     return status
 
 
@@ -144,6 +149,12 @@ def _reason(error: OSError) -> str:
     if error.strerror is None:
         return " ".join(str(error).split())
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Say whether there was too little memory; PyTorch has no class of its own for that of the CPU."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text
 
 
 def _complain(program: str, problem: str, status: int) -> int:

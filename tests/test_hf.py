@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -19,6 +20,7 @@ from hyenadna_kit import cli  # noqa: E402
 from hyenadna_kit.backbone.backbone import BackboneConfig  # noqa: E402
 from hyenadna_kit.errors import InputError  # noqa: E402
 from hyenadna_kit.generation.generate import generate  # noqa: E402
+from hyenadna_kit.generation.sampling_options import SamplingOptions  # noqa: E402
 from hyenadna_kit.heads.sequence import SequenceHeadConfig  # noqa: E402
 from hyenadna_kit.model import HyenaDNA, HyenaDNAConfig  # noqa: E402
 from tests.oracles.hub import hub_of  # noqa: E402
@@ -121,6 +123,38 @@ def test_loss_without_labels_is_0_and_not_nan(own):
 def test_number_format_is_the_one_that_was_asked_for(own, dtype):
     model = hyenadna_kit.hf.HyenaDNAForCausalLM.from_pretrained(own, dtype=dtype)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float64}
+
+
+def test_transformers_generates_what_we_do(own):
+    model = AutoModelForCausalLM.from_pretrained(own)
+    prompt = "ACGTTGCATT"
+    ids = torch.tensor([model.hyena.tokenizer.encode(prompt).tolist()])
+    found = model.generate(
+        ids, max_new_tokens=30, do_sample=False, suppress_tokens=[*range(7), 11, 12, 13, 14, 15]
+    )
+    (expected,) = generate(model.hyena, prompt, 30, sampling=SamplingOptions(temperature=0.0))
+    assert model.hyena.tokenizer.decode(found[0, len(prompt) :].numpy()) == expected.bases
+    jaxtyping.config.update("jaxtyping_disable", True)  # users have no such checks
+    try:
+        with pytest.raises(TypeError, match=r"name its \.hyena"):
+            next(generate(model, prompt, 30))
+        with pytest.raises(TypeError, match="call generate for each of several"):
+            next(generate(model.hyena, ["ACG", "TT"], 30))
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def test_classifier_keeps_its_labels_and_its_kind(own, tmp_path):
+    options = {"num_labels": 3, "problem_type": "multi_label_classification"}
+    AutoModelForSequenceClassification.from_pretrained(own, **options).save_pretrained(tmp_path / "c")
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "c")
+    assert (again.num_labels, again.config.problem_type) == (3, "multi_label_classification")
+    with pytest.raises(InputError, match="has 3 labels, not 5; for others begin at the language model"):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path / "c", num_labels=5)
+    with pytest.raises(InputError, match=r"problem_type must be one of single_label_classification, .*'foo'"):
+        AutoModelForSequenceClassification.from_pretrained(own, problem_type="foo")
+    with pytest.raises(InputError, match="no output_hidden_states; hyenadna-kit embed"):
+        again(IDS, output_hidden_states=True)
 
 
 def test_loss_of_a_binary_classifier_is_that_of_its_two_logits(tmp_path):
@@ -351,6 +385,18 @@ def test_lora_changes_every_layer_that_it_is_put_on(own):
                 torch.nn.init.normal_(tensor, std=0.3)
         for found in (logits_of(model), model(IDS).logits.detach()):
             assert (found - before).abs().max() > 1e-3, layer
+
+
+@pytest.mark.parametrize("modules", ["all-linear", ["implicit_filter.2"], ["word_embeddings"]], ids=str)
+def test_merged_adapters_are_the_adapters_anywhere(own, modules):
+    peft = pytest.importorskip("peft", reason="peft is in the lora extra")
+    torch.manual_seed(0)
+    plain = logits_of(AutoModelForCausalLM.from_pretrained(own))
+    config = peft.LoraConfig(r=4, init_lora_weights=False, target_modules=modules, task_type="CAUSAL_LM")
+    adapted = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(own), config).eval()
+    expected = logits_of(adapted)
+    assert not torch.allclose(expected, plain, atol=1e-3)
+    torch.testing.assert_close(logits_of(adapted.merge_and_unload()), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_adapters_are_saved_and_read_again(own, tmp_path):

@@ -274,8 +274,13 @@ class Backbone(nn.Module):
 
     @property
     def embedding_weight(self) -> Float[Tensor, "vocab d_model"]:
-        """The embedding, for heads that are tied to it."""
-        return self.embeddings.word_embeddings.weight
+        """The embedding, for heads that are tied to it; that of the adapter where one stands around it."""
+        embedding: nn.Module = self.embeddings.word_embeddings
+        if isinstance(embedding, nn.Embedding):
+            return embedding.weight
+        every_token = torch.arange(self.config.padded_vocab_size, device=self.ln_f.weight.device)
+        adapted: Tensor = embedding(every_token)
+        return adapted
 
     def _block(self, mixer: MixerConfig) -> Block:
         config = self.config

@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from hyenadna_kit.backbone.linear import weight_and_bias
 from hyenadna_kit.config import check_least
 from hyenadna_kit.ops.backends import AUTO
 from hyenadna_kit.ops.implicit_filter import filters_from_hidden, hidden_features, implicit_filter
@@ -192,7 +193,7 @@ class ImplicitFilter(nn.Module):
         Returns:
             One row a channel; for two directions the rows of the second follow those of the first.
         """
-        length, last, rates = self._taps(length), self._last.weight, self._rates()
+        length, last, rates = self._taps(length), self._last, self._rates()
         if rows is not None:
             last, rates = last[rows], None if rates is None else rates[rows]
         filters = implicit_filter(
@@ -211,7 +212,7 @@ class ImplicitFilter(nn.Module):
     def hidden(self, length: int) -> Float[Tensor, "taps width"]:
         """Return what the last layer makes every filter from, for :meth:`rows`; without gradients."""
         length = self._taps(length)
-        return hidden_features(self.pos_emb(length, self._last.weight), self._layers, self._frequency)
+        return hidden_features(self.pos_emb(length, self._last), self._layers, self._frequency)
 
     def rows(self, hidden: Float[Tensor, "taps width"], channels: slice) -> Float[Tensor, "rows taps"]:
         """Return some rows of what :meth:`forward` returns, for inference; without gradients.
@@ -224,7 +225,7 @@ class ImplicitFilter(nn.Module):
         filters = filters_from_hidden(
             hidden,
             self._times(len(hidden)),
-            self._last.weight[channels],
+            self._last[channels],
             None if rates is None else rates[channels],
             self.config.shift,
         )
@@ -239,10 +240,8 @@ class ImplicitFilter(nn.Module):
         return min(found, default=None)
 
     @property
-    def _last(self) -> nn.Linear:
-        last = self.implicit_filter[-1]
-        assert isinstance(last, nn.Linear)
-        return last
+    def _last(self) -> Float[Tensor, "rows width"]:
+        return weight_and_bias(self.implicit_filter[-1])[0]
 
     def decay_rates(self) -> Float[Tensor, " channels"]:
         """Return how fast each channel decays, in units of one trained context; float64."""
@@ -250,8 +249,8 @@ class ImplicitFilter(nn.Module):
 
     @property
     def _layers(self) -> list[tuple[Tensor, Tensor]]:
-        hidden = [layer for layer in list(self.implicit_filter)[:-1] if isinstance(layer, nn.Linear)]
-        return [(layer.weight, layer.bias) for layer in hidden]
+        layers = list(self.implicit_filter)[:-1]
+        return [weight_and_bias(layer) for layer in layers if not isinstance(layer, Sine)]
 
     @property
     def _frequency(self) -> Float[Tensor, " width"]:

@@ -46,10 +46,10 @@ class Linear(NamedTuple):
 
 
 def weight_and_bias(layer: Any) -> tuple[Float[Tensor, "outputs inputs"], Float[Tensor, " outputs"]]:
-    """Return what a layer, or the adapter around it, multiplies by and adds."""
+    """Return what a layer, or the adapter around it, multiplies by and adds, 0 where it has no biases."""
     weight, bias = layer.weight, layer.bias
     if isinstance(layer, nn.Linear):
-        return weight, bias
+        return weight, weight.new_zeros(len(weight)) if bias is None else bias
     units = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)
     with torch.autocast(weight.device.type, enabled=False):
         moved: Tensor = layer(torch.cat([units, torch.zeros_like(units[:1])]))

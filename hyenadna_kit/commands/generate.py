@@ -1,7 +1,7 @@
 """``hyenadna-kit generate``: a model and the beginning of a sequence in, what it draws behind it out."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -65,15 +65,17 @@ def run(options: GenerateOptions) -> int:
     """
     from hyenadna_kit.commands.computing import load_model
     from hyenadna_kit.commands.progress import show_progress
+    from hyenadna_kit.files import refuse_input
     from hyenadna_kit.io.text_lines import write_lines
 
     out = Path(options.out)
     if Path(out.name.lower().removesuffix(".gz")).suffix not in _SUFFIXES:
         raise InputError(f"--out {out} must end in {', '.join(_SUFFIXES)}, with or without .gz")
+    refuse_input(out, [options.prompts])
     prompts = _prompts(options)
     model = load_model(options.model, options.device, options.max_memory)
-    if options.taps is not None:
-        model = model.with_filter_taps(options.taps)
+    for name, words in {"--prompt": prompts.values(), "--stop": options.stop}.items():
+        _refuse_other_letters(model, name, words)
     with show_progress("bases") as on_progress:
         write_lines(out, _records(options, model, prompts, on_progress))
     print(f"{out}: {options.count * len(prompts):,} sequences", file=sys.stderr)
@@ -92,6 +94,15 @@ def _prompts(options: GenerateOptions) -> dict[str, str]:
     assert options.prompts is not None
     fasta = Fasta(options.prompts)
     return {name: fasta.fetch(Interval(name, 0, length)) for name, length in fasta.contigs.items()}
+
+
+def _refuse_other_letters(model: "HyenaDNA", name: str, words: Iterable[str]) -> None:
+    """Refuse what is no DNA, by the option that it came by."""
+    for word in words:
+        try:
+            model.tokenizer.encode(word)
+        except InputError as error:
+            raise InputError(f"{name} {word[:40]}: {error}") from None
 
 
 def _records(
@@ -114,6 +125,7 @@ def _records(
             batch_size=options.batch_size,
             sampling=options,
             stop=options.stop,
+            taps=options.taps,
             on_progress=tell,
         )
         for number, each in enumerate(drawn, start=1):

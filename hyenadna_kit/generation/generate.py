@@ -48,6 +48,7 @@ def generate(
     batch_size: int = 8,
     sampling: SamplingOptions | None = None,
     stop: tuple[str, ...] = (),
+    taps: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Iterator[GeneratedSequence]:
     """Yield sequences that a model draws behind a prompt.
@@ -60,11 +61,15 @@ def generate(
         batch_size: Sequences that are drawn at a time; it changes no base, but for rounding.
         sampling: How bases are drawn; None takes the defaults.
         stop: A sequence ends behind the first of these words that it holds.
+        taps: The filters end after so many taps, so that memory does not grow with ``num_bases``; that is
+            another model, see :meth:`~hyenadna_kit.model.HyenaDNA.with_filter_taps`. None leaves them whole.
         on_progress: Is told how many bases of all sequences are drawn.
 
     Raises:
+        TypeError: The model is that of another library, or the prompt is no text.
         InputError: The model predicts no next token, the prompt is empty or no DNA, or a number is below 1.
     """
+    _check_kinds(model, prompt)
     sampling = sampling or SamplingOptions()
     for name, value in {"num_bases": num_bases, "count": count, "batch_size": batch_size}.items():
         if value < 1:
@@ -72,6 +77,8 @@ def generate(
     if not prompt:
         raise InputError("a prompt needs at least one base: a model predicts a base from those before it")
     ids = model.tokenizer.encode(prompt)
+    if taps is not None:
+        model = model.with_filter_taps(taps)
     for first in range(0, count, batch_size):
         numbers = range(first, min(first + batch_size, count))
         batch = _Batch(model, Sampler(sampling, numbers), len(numbers), num_bases, stop)
@@ -79,6 +86,16 @@ def generate(
             if on_progress is not None:
                 on_progress(first * num_bases + num_drawn * len(numbers))
         yield from batch.sequences()
+
+
+def _check_kinds(model: HyenaDNA, prompt: str) -> None:
+    if not isinstance(model, HyenaDNA):
+        raise TypeError(
+            f"generate takes a HyenaDNA, got {type(model).__name__}; of a model of transformers name its "
+            ".hyena, of one with adapters .base_model.model.hyena"
+        )
+    if not isinstance(prompt, str):
+        raise TypeError(f"a prompt is text, got {type(prompt).__name__}; call generate for each of several")
 
 
 class _Batch:

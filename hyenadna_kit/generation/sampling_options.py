@@ -16,11 +16,12 @@ class SamplingOptions:
     top_p: float | None = None
     """Draw among the fewest likeliest bases that have this probability together; null takes all."""
     alphabet: str = "ACGT"
-    """Bases that may be drawn."""
+    """Bases that may be drawn; lower case is read as upper case."""
     seed: int = 0
     """Of the random numbers."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "alphabet", self.alphabet.upper())
         check_least(self, {"top_k": 1, "seed": 0})
         if not self.temperature >= 0:
             raise ValueError(f"temperature must be at least 0, got {self.temperature}")

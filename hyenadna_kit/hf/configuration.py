@@ -6,9 +6,17 @@ from transformers import PreTrainedConfig
 
 from hyenadna_kit.checkpoint import CONFIG_NAME, FORMAT, MODEL_TYPE
 from hyenadna_kit.config import from_mapping, to_mapping
+from hyenadna_kit.heads.objectives import LabelledHeadConfig
 from hyenadna_kit.model import HyenaDNAConfig
 from hyenadna_kit.pretrained.formats import HF
 from hyenadna_kit.pretrained.reading import published_config
+
+_PROBLEMS = {
+    "binary": "single_label_classification",
+    "multiclass": "single_label_classification",
+    "multilabel": "multi_label_classification",
+    "regression": "regression",
+}
 
 
 class HyenaDNAPretrainedConfig(PreTrainedConfig):
@@ -20,10 +28,11 @@ class HyenaDNAPretrainedConfig(PreTrainedConfig):
         """Take the keys of a ``config.json``: of a folder of ours, or of a published one."""
         self.format = keys.pop("format", FORMAT)
         self.config: dict[str, Any] = keys.pop("config", None) or _config_of(keys)
-        labels = getattr(self.own.head, "labels", ())
-        if labels:
-            keys.setdefault("id2label", dict(enumerate(labels)))
-            keys.setdefault("label2id", {label: number for number, label in enumerate(labels)})
+        head = self.own.head
+        if isinstance(head, LabelledHeadConfig) and head.labels:
+            keys.setdefault("id2label", dict(enumerate(head.labels)))
+            keys.setdefault("label2id", {label: number for number, label in enumerate(head.labels)})
+            keys.setdefault("problem_type", _PROBLEMS[head.objective])
         super().__init__(**keys)
 
     @property

@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from jaxtyping import Integer, Real
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import (
     BaseModelOutputWithNoAttention,
     CausalLMOutput,
@@ -45,6 +45,9 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
 
     config_class = HyenaDNAPretrainedConfig
     base_model_prefix = "hyena"
+    _keys_to_ignore_on_load_missing = (
+        r"\.implicit_filter\.[35]\.freq$",
+    )  # written under its first name alone
     supports_gradient_checkpointing = True
 
     def __init__(self, config: HyenaDNAPretrainedConfig, model: HyenaDNA | None = None) -> None:
@@ -53,7 +56,10 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
         config.config = to_mapping(model.config)
         super().__init__(config)
         self.hyena = model
+        self.num_labels = config.num_labels
         self.register_load_state_dict_pre_hook(_to_names_of_modules)
+        if self.can_generate():
+            self.generation_config.use_cache = False
 
     @classmethod
     def from_pretrained(
@@ -63,6 +69,7 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
         config: HyenaDNAPretrainedConfig | None = None,
         revision: str | None = None,
         dtype: torch.dtype | str | None = None,
+        torch_dtype: torch.dtype | str | None = None,
         **options: Any,
     ) -> Self:
         """Read a model as :meth:`hyenadna_kit.model.HyenaDNA.from_pretrained` does, in eval mode.
@@ -72,6 +79,7 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
             config: Says how many labels a new classifier has, and of which kind.
             revision: Of a repository of the hub.
             dtype: Number format of the weights, or its name in PyTorch; None and ``auto`` take float32.
+            torch_dtype: Its former name.
             options: Keys of the configuration that are to be others, as ``num_labels``.
 
         Raises:
@@ -90,6 +98,7 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
             setattr(found, name, value)
         found.name_or_path = str(pretrained_model_name_or_path)
         wrapped = cls(found, model)
+        dtype = torch_dtype if dtype is None else dtype
         if dtype not in (None, "auto"):
             wrapped.to(dtype if isinstance(dtype, torch.dtype) else getattr(torch, dtype))
         return wrapped.eval()
@@ -142,7 +151,14 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
         del config
         return model
 
-    def _read(self, input_ids: Tensor, attention_mask: Tensor | None) -> HyenaDNAOutput:
+    def _read(
+        self, input_ids: Tensor, attention_mask: Tensor | None, options: dict[str, Any]
+    ) -> HyenaDNAOutput:
+        for name in ("output_hidden_states", "output_attentions"):
+            if options.get(name):
+                raise InputError(
+                    f"these models have no {name}; hyenadna-kit embed writes states of any layer"
+                )
         return self.hyena(input_ids, None if attention_mask is None else attention_mask.bool())
 
 
@@ -153,7 +169,7 @@ class HyenaDNAModel(HyenaDNAPreTrainedModel):
         self,
         input_ids: Integer[Tensor, "batch length"],
         attention_mask: Integer[Tensor, "batch length"] | None = None,
-        **_: Any,
+        **_options: Any,
     ) -> BaseModelOutputWithNoAttention:
         """Return ``last_hidden_state``, after the final norm.
 
@@ -162,12 +178,16 @@ class HyenaDNAModel(HyenaDNAPreTrainedModel):
             attention_mask: 0 where a position is padding.
         """
         return BaseModelOutputWithNoAttention(
-            last_hidden_state=self._read(input_ids, attention_mask).last_hidden_state
+            last_hidden_state=self._read(input_ids, attention_mask, _options).last_hidden_state
         )
 
 
-class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel):
-    """Logits of the next token."""
+class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel, GenerationMixin):
+    """Logits of the next token.
+
+    ``generate`` reads the whole sequence for each token again; :func:`hyenadna_kit.generate` of ``.hyena``
+    keeps what it needs of it and draws the same tokens in a small part of the time.
+    """
 
     def forward(
         self,
@@ -175,7 +195,7 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel):
         attention_mask: Integer[Tensor, "batch length"] | None = None,
         labels: Integer[Tensor, "batch length"] | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **_: Any,
+        **_options: Any,
     ) -> CausalLMOutput:
         """Return ``logits`` over the whole vocabulary, and with labels the mean ``loss``.
 
@@ -187,7 +207,7 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel):
             num_items_in_batch: Labels of all batches of a step, which the sum of the losses, in nats, is
                 divided by.
         """
-        logits = self._read(input_ids, attention_mask).logits
+        logits = self._read(input_ids, attention_mask, _options).logits
         if labels is None:
             return CausalLMOutput(logits=logits)
         following = labels[:, 1:]
@@ -195,6 +215,12 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel):
         if num_items_in_batch is not None:
             loss = loss * (following != IGNORED_LABEL).sum() / num_items_in_batch
         return CausalLMOutput(loss=loss, logits=logits)
+
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any
+    ) -> dict[str, Tensor | None]:
+        """Return what :meth:`forward` is called with for the next token: everything so far."""
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
 
     @classmethod
     def _with_head(cls, model: HyenaDNA, config: HyenaDNAPretrainedConfig) -> HyenaDNA:
@@ -218,7 +244,7 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         input_ids: Integer[Tensor, "batch length"],
         attention_mask: Integer[Tensor, "batch length"] | None = None,
         labels: Real[Tensor, "batch ..."] | None = None,
-        **_: Any,
+        **_options: Any,
     ) -> SequenceClassifierOutput:
         """Return ``logits``, one a label, and the mean ``loss`` where there are labels.
 
@@ -230,7 +256,7 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         """
         head = self.hyena.config.head
         assert isinstance(head, SequenceHeadConfig)
-        logits = self._read(input_ids, attention_mask).logits
+        logits = self._read(input_ids, attention_mask, _options).logits
         loss = None if labels is None else self.hyena.head.loss(logits, labels)
         if head.objective == "binary":
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
@@ -241,7 +267,15 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
     @classmethod
     def _with_head(cls, model: HyenaDNA, config: HyenaDNAPretrainedConfig) -> HyenaDNA:
         if isinstance(model.config.head, SequenceHeadConfig):
+            if config.num_labels != len(model.config.head.labels):
+                raise InputError(
+                    f"this classifier has {len(model.config.head.labels)} labels, not {config.num_labels}; "
+                    "for others begin at the language model that it was made from"
+                )
             return model
+        if config.problem_type not in _OBJECTIVES:
+            known = ", ".join(name for name in _OBJECTIVES if name)
+            raise InputError(f"problem_type must be one of {known}, got {config.problem_type!r}")
         objective = _OBJECTIVES[config.problem_type]
         labels = tuple(str(config.id2label[number]) for number in range(config.num_labels))
         if config.num_labels == 1 and config.problem_type is None:
