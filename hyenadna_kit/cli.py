@@ -152,8 +152,8 @@ def _reason(error: OSError) -> str:
 
 
 def _is_of_memory(error: Exception) -> bool:
-    """Say whether there was too little memory; PyTorch has no class of its own for that of the CPU."""
-    text = str(error)
+    """Say whether there was too little memory."""
+    text = str(error)  # PyTorch has no class of its own for that of the CPU
     return isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text
 
 

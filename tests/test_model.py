@@ -395,7 +395,7 @@ BAD_CONFIGS = {
     "one more layer": (
         lambda config: config["backbone"].update(num_layers=3),
         CheckpointError,
-        "missing backbone.layers.2.mixer.in_proj.weight",
+        "does not fit its config.json: it has 2 layers, expected 3",
     ),
     "one layer fewer": (
         lambda config: config["backbone"].update(num_layers=1),

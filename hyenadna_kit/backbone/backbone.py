@@ -274,7 +274,7 @@ class Backbone(nn.Module):
 
     @property
     def embedding_weight(self) -> Float[Tensor, "vocab d_model"]:
-        """The embedding, for heads that are tied to it; that of the adapter where one stands around it."""
+        """The embedding with what an adapter adds, for heads that are tied to it."""
         embedding: nn.Module = self.embeddings.word_embeddings
         if isinstance(embedding, nn.Embedding):
             return embedding.weight

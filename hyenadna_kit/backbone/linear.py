@@ -46,7 +46,7 @@ class Linear(NamedTuple):
 
 
 def weight_and_bias(layer: Any) -> tuple[Float[Tensor, "outputs inputs"], Float[Tensor, " outputs"]]:
-    """Return what a layer, or the adapter around it, multiplies by and adds, 0 where it has no biases."""
+    """Return what a layer, or the adapter around it, multiplies by and adds (perhaps 0)."""
     weight, bias = layer.weight, layer.bias
     if isinstance(layer, nn.Linear):
         return weight, weight.new_zeros(len(weight)) if bias is None else bias

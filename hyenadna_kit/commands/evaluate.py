@@ -109,7 +109,7 @@ def run(options: EvaluateOptions) -> int:
     print(_table(result))
     if options.json:
         with atomic_file(Path(options.json)) as path:
-            path.write_text(json_format.dumps(_figures(result), indent=2) + "\n")
+            path.write_text(json_format.dumps(_figures(result, model.fingerprint()), indent=2) + "\n")
     return 0
 
 
@@ -193,8 +193,9 @@ def _table(result: "Evaluation") -> str:
     )
 
 
-def _figures(result: "Evaluation") -> dict[str, Any]:
+def _figures(result: "Evaluation", model_fingerprint: str) -> dict[str, Any]:
     return {
+        "model_fingerprint": model_fingerprint,
         "bits_per_base": _finite(result.bits_per_base),
         "num_bases": result.num_bases,
         "baselines": {f"markov_{order}": bits for order, bits in result.baselines.items()},

@@ -82,17 +82,25 @@ def model_card(options: ReportOptions) -> "ModelCard":
         f"{model.num_parameters:,} weights, for DNA base by base, trained on windows of up to "
         f"{model.context_length:,} tokens."
     )
+    is_causal = isinstance(model.head, LanguageModelHead)
+    if not is_causal:
+        _refuse_what_is_of_language_models(options)
     length = options.length or min(model.context_length, _LONGEST)
     found = [
         sections.architecture(model, folder),
         sections.training_data(folder),
-        sections.bits_per_base(folder, options.evaluation),
+        sections.bits_per_base(model, folder, options.evaluation) if is_causal else sections.measured(folder),
         sections.filters(model, length),
+        *((sections.reach(model, *_sequences(options, length)),) if is_causal else ()),
         sections.limits(model),
     ]
-    if isinstance(model.head, LanguageModelHead):
-        found.insert(-1, sections.reach(model, *_sequences(options, length)))
     return ModelCard(title=_title(options.model), summary=summary, sections=tuple(found))
+
+
+def _refuse_what_is_of_language_models(options: ReportOptions) -> None:
+    for name in ("evaluation", "genome", "regions"):
+        if getattr(options, name):
+            raise InputError(f"--{name} is for the cards of causal language models, {options.model} is none")
 
 
 def _title(name: str) -> str:
@@ -127,4 +135,7 @@ def _sequences(options: ReportOptions, length: int) -> "tuple[NDArray[np.uint8],
     genome = open_genome(options.genome)
     regions = parse_regions(options.regions, genome) if options.regions else whole_genome(genome)
     windows = windows_before(regions, length, options.sequences)
-    return np.stack([genome.tokens(each) for each in windows]), f"of {Path(options.genome).name}"
+    tokens = np.stack([genome.tokens(each) for each in windows])
+    if not ((tokens >= FIRST_BASE) & (tokens <= LAST_BASE)).any():
+        raise InputError(f"the regions of {options.genome} hold no A, C, G or T; name others by --regions")
+    return tokens, f"of {Path(options.genome).name}"

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 
 from hyenadna_kit.checkpoint import weights_file
+from hyenadna_kit.commands.compared_finetunes import METRICS_NAME
 from hyenadna_kit.commands.model_card import Section
 from hyenadna_kit.commands.training_charts import filter_figures
 from hyenadna_kit.config import flat, to_mapping
@@ -24,6 +25,7 @@ from hyenadna_kit.pretrained.hub import commit_of
 from hyenadna_kit.report.chart import Axis, Chart, Curve, thinned
 from hyenadna_kit.report.page import figure
 from hyenadna_kit.training.run_folder import RECORD_NAME, RunFolder, read_metrics, read_record
+from hyenadna_kit.windows.splits import TEST
 
 _NOT_SAID = "The folder does not say."
 _MOST_PARTS = 8
@@ -57,7 +59,7 @@ def training_data(folder: Path) -> Section:
     return Section(title="Training data", rows=tuple(rows))
 
 
-def bits_per_base(folder: Path, evaluation: str | None) -> Section:
+def bits_per_base(model: HyenaDNA, folder: Path, evaluation: str | None) -> Section:
     """Return bits per base: of the validation part, and of what was evaluated."""
     validations = [
         row for row in read_metrics(RunFolder(folder).metrics) if "validation_bits_per_base" in row
@@ -68,11 +70,31 @@ def bits_per_base(folder: Path, evaluation: str | None) -> Section:
         where = f"validation part, step {last['step']:,}"
         rows.append((where, f"{last['validation_bits_per_base']:.4f}"))
     if evaluation is not None:
-        rows += _evaluated(Path(evaluation))
+        rows += _evaluated(Path(evaluation), model)
     words = (
         () if rows else (_NOT_SAID, "hyenadna-kit evaluate measures it; --evaluation shows what it found.")
     )
     return Section(title="Bits per base", words=words, head=("on", "bits per base"), rows=tuple(rows))
+
+
+def measured(folder: Path) -> Section:
+    """Return what the seeds of a run reached on the test part, beside the baselines."""
+    path, title = folder.resolve().parents[1] / METRICS_NAME, "Measured on the test part"
+    if folder.resolve().parent.name != "seeds" or not path.is_file():
+        return Section(title=title, words=(_NOT_SAID, f"The {METRICS_NAME} of its run does."))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        columns = [found[TEST], *(each[TEST] for each in found["baselines"].values())]
+        rows = tuple(
+            (name, *(_with_interval(column.get(name)) for column in columns))
+            for name, value in found[TEST].items()
+            if name != "seeds"
+        )
+        head = ("", "model", *found["baselines"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not what finetune writes: {error!r}; remove or restore it") from None
+    words = ("Means over the seeds of the run, [95 % intervals].",)
+    return Section(title=title, words=words, head=head, rows=rows)
 
 
 def filters(model: HyenaDNA, length: int) -> Section:
@@ -153,14 +175,28 @@ def _more(parts: list[Any]) -> str:
     return f" and {len(parts) - _MOST_PARTS:,} more" if len(parts) > _MOST_PARTS else ""
 
 
-def _evaluated(path: Path) -> list[tuple[str, str]]:
+def _with_interval(value: Any) -> str:
+    """Spell a figure of a run."""
+    if not isinstance(value, dict) or value["mean"] is None:
+        return ""
+    interval = f" [{value['low']:.4f}, {value['high']:.4f}]" if value["low"] is not None else ""
+    return f"{value['mean']:.4f}{interval}"
+
+
+def _evaluated(path: Path, model: HyenaDNA) -> list[tuple[str, str]]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         places = ", ".join(each["region"] for each in found["regions"])
         others = [(f"{name} there", f"{bits:.4f}") for name, bits in found["baselines"].items()]
-        return [(places, f"{found['bits_per_base']:.4f}"), *others]
+        evaluated, own = found["model_fingerprint"], (places, f"{found['bits_per_base']:.4f}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"--evaluation {path} is not what evaluate --json writes: {error!r}") from None
+    if evaluated != model.fingerprint():
+        raise InputError(
+            f"--evaluation {path} is of another model, the values of whose weights have the SHA-256 "
+            f"{evaluated}; evaluate this one"
+        )
+    return [own, *others]
 
 
 def _half(distances: NDArray[np.float64], sizes: NDArray[np.float64]) -> float:

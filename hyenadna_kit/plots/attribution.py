@@ -21,6 +21,7 @@ _A_LINE = 100
 _DOTS_PER_INCH = 150
 _ROW, _GAP, _INCHES_A_BASE, _NARROWEST = 1.0, 0.35, 0.12, 5.0
 _PANEL = (4.8, 3.2)
+_FEWEST_COLUMNS = 20
 
 
 class FilterPicture(NamedTuple):
@@ -144,11 +145,14 @@ def _draw_logos(
     width = max(_NARROWEST, 1.2 + _INCHES_A_BASE * min(len(reference), _A_LINE))
     figure = Figure(figsize=(width, 0.5 + count * (_ROW + _GAP)), dpi=_DOTS_PER_INCH, layout="constrained")
     panels: Iterator[Axes] = iter(figure.subplots(count, squeeze=False)[:, 0])
+    columns = max(_FEWEST_COLUMNS, min(len(reference), _A_LINE))
     for start in lines:
-        part = slice(start, start + _A_LINE)
+        part, first = slice(start, start + _A_LINE), first_position + start
         for name, heights in rows.items():
             axes = next(panels)
-            _draw_logo(axes, reference[part], heights[part], first_position + start)
+            _draw_logo(axes, reference[part], heights[part], first)
+            # As many columns in each line: a base of the last one is as wide as any other.
+            axes.set_xlim(first - 0.5, first + columns - 0.5)
             axes.set_ylim(*_limits(heights))
             axes.set_ylabel(name, fontsize=7)
     figure.suptitle(title, fontsize=9)
@@ -158,6 +162,7 @@ def _draw_logos(
 def _draw_logo(axes: "Axes", reference: str, heights: NDArray[np.float64], first_position: int) -> None:
     import logomaker
     import pandas as pd
+    from matplotlib.ticker import MaxNLocator
 
     bases = list(BASE_COLOURS)
     table = np.zeros((len(reference), len(bases)))
@@ -166,6 +171,7 @@ def _draw_logo(axes: "Axes", reference: str, heights: NDArray[np.float64], first
             table[place, bases.index(base)] = heights[place]
     frame = pd.DataFrame(table, columns=bases, index=np.arange(len(reference)) + first_position)
     logomaker.Logo(frame, ax=axes, color_scheme=BASE_COLOURS, flip_below=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)

@@ -64,7 +64,8 @@ def test_table_and_json_hold_the_model_and_its_baselines(folder, capsys):
     assert status == 0
     assert re.fullmatch(r"1,300 bases in \d+\.\d s \([\d,]+ bases/s\)\n", err)
     figures = json.loads(Path("new/e.json").read_text())
-    assert figures.keys() == {"bits_per_base", "num_bases", "baselines", "regions"}
+    assert figures["model_fingerprint"] == HyenaDNA.from_pretrained("m").fingerprint()
+    assert figures.keys() == {"model_fingerprint", "bits_per_base", "num_bases", "baselines", "regions"}
     assert [(each["region"], each["num_bases"]) for each in figures["regions"]] == [
         ("toy3:1-1000", 1000),
         ("toy2:301-600", 300),
@@ -238,15 +239,15 @@ def test_missing_model_and_damaged_record_are_one_line(folder, capsys):
     status = cli.main(["evaluate", "--model", "none", "--genome", "g.fa", "--regions", "toy3"])
     assert (status, capsys.readouterr().err) == (
         1,
-        "hyenadna-kit evaluate: model folder none does not exist; name a folder, or a model that comes along "
-        "(ecoli-tiny, yeast-tiny)\n",
+        "hyenadna-kit evaluate: model folder none does not exist; name a folder, a model of the hub as "
+        "OWNER/NAME@main, or one that comes along (ecoli-tiny, yeast-tiny)\n",
     )
 
 
 def test_diverged_model_is_an_error(folder, capsys):
     model = HyenaDNA.from_pretrained("m")
     with torch.no_grad():
-        model.backbone.ln_f.bias[0] = float("nan")
+        model.backbone.ln_f.weight.fill_(3e38)
     model.save_pretrained("m")
     status, out, err = evaluate(capsys, "--regions", "toy3", "--json", "e.json")
     assert (status, out) == (1, "")

@@ -19,6 +19,7 @@ from hyenadna_kit.testing import write_toy_genome
 from tests.oracles.browser import show
 from tests.oracles.page import Page
 from tests.test_golden import A, published_folder
+from tests.training.test_finetune import write_folder
 
 
 @pytest.fixture
@@ -77,6 +78,8 @@ def test_evaluation_is_shown(folder):
     assert f"| toy1:1-2000 | {found['bits_per_base']:.4f} |" in markdown
     assert f"| markov_2 there | {found['baselines']['markov_2']:.4f} |" in markdown
     assert "windows of 128 bases of g.fa" in markdown
+    assert cli.main(["report", "ecoli-tiny", "--out", "other", "--evaluation", "e.json"]) == 1
+    assert not Path("other").exists()
 
 
 def test_published_model_and_classifier_have_cards(folder):
@@ -93,7 +96,32 @@ def test_published_model_and_classifier_have_cards(folder):
     assert "A model of whole sequences" in markdown
     assert "closed" in markdown
     assert "No layer has long filters." in page
+    assert "The metrics.json of its run does." in page
     assert "Receptive field" not in page
+
+
+def test_card_of_a_fine_tuned_model_has_the_figures_of_its_run(folder):
+    write_folder(Path(), train=60, validation=20, test=20)
+    tables = [word for part in ("train", "validation", "test") for word in (f"--{part}", f"{part}.csv")]
+    words = [
+        "--model",
+        "m",
+        *tables,
+        "--out",
+        "run",
+        "--epochs",
+        "1",
+        "--seeds",
+        "0,1",
+        "--baselines",
+        "kmer",
+    ]
+    assert cli.main(["finetune", *words]) == 0
+    _, markdown = cards("run/seeds/1")
+    found = json.loads(Path("run/metrics.json").read_text())
+    test, floor = found["test"]["accuracy"], found["baselines"]["kmer"]["test"]["accuracy"]
+    cells = [f"{each['mean']:.4f} [{each['low']:.4f}, {each['high']:.4f}]" for each in (test, floor)]
+    assert f"| accuracy | {' | '.join(cells)} |" in markdown
 
 
 def test_page_is_shown_by_a_browser_without_a_complaint(folder):
@@ -113,10 +141,16 @@ def test_page_is_shown_by_a_browser_without_a_complaint(folder):
         (["ecoli-tiny", "--evaluation", "e.json"], "--evaluation e.json is not what evaluate --json writes"),
         (["ecoli-tiny", "--regions", "chr1"], "--regions are of a --genome; name it, too"),
         (["ecoli-tiny", "--length", "1"], "length must be at least 2, got 1"),
+        (["ecoli-tiny", "--genome", "n.fa"], "the regions of n.fa hold no A, C, G or T; name others"),
+        (["c", "--genome", "n.fa"], "--genome is for the cards of causal language models, c is none"),
+        (["ecoli-tiny", "--genome", "n.fa", "--length", "90000000000000"], "not enough memory ("),
     ],
 )
 def test_mistakes_are_one_line(folder, capsys, words, message):
     Path("e.json").write_text('{"bits_per_base": 1.9}')
+    Path("n.fa").write_text(f">n\n{'N' * 300}\n")
+    head = SequenceHeadConfig(objective="binary", labels=("closed", "open"))
+    HyenaDNAConfig(backbone=BackboneConfig(d_model=8, num_layers=1), head=head).build().save_pretrained("c")
     assert cli.main(["report", *words, "--out", "card"]) in (1, 2)
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
