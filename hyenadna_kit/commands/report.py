@@ -58,6 +58,8 @@ def run(options: ReportOptions) -> int:
     from hyenadna_kit.commands.model_card import as_markdown, as_page
     from hyenadna_kit.files import atomic_file
 
+    if Path(options.out).exists() and not Path(options.out).is_dir():
+        raise InputError(f"--out {options.out} is a file; name a folder")
     card = model_card(options)
     for name, text in ((PAGE_NAME, as_page(card)), (MARKDOWN_NAME, as_markdown(card))):
         with atomic_file(Path(options.out) / name) as path:

@@ -189,7 +189,9 @@ def _evaluated(path: Path, model: HyenaDNA) -> list[tuple[str, str]]:
         places = ", ".join(each["region"] for each in found["regions"])
         others = [(f"{name} there", f"{bits:.4f}") for name, bits in found["baselines"].items()]
         evaluated, own = found["model_fingerprint"], (places, f"{found['bits_per_base']:.4f}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise InputError(f"--evaluation {path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"--evaluation {path} is not what evaluate --json writes: {error!r}") from None
     if evaluated != model.fingerprint():
         raise InputError(

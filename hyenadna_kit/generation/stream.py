@@ -27,11 +27,15 @@ class LanguageModelStream:
             size: Room for them.
 
         Raises:
-            InputError: The model predicts no next token.
+            InputError: The model predicts no next token, or its weights are shorter than float32.
             ValueError: It is being trained, or cannot go on from what it has seen.
         """
         if not isinstance(model.head, LanguageModelHead):
             raise InputError(f"a stream needs a language model, this one has {type(model.head).__name__}")
+        if (dtype := model.backbone.embedding_weight.dtype).itemsize < torch.float32.itemsize:
+            raise InputError(
+                f"a stream computes in float32 or float64, this model is in {dtype}; call .float()"
+            )
         self.model = model
         self.stream = BackboneStream(model.backbone, size)
 

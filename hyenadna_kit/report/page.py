@@ -30,7 +30,8 @@ _STYLE = (
     "color:var(--ink);background:var(--paper)}"
     "table{border-collapse:collapse;margin:.5rem 0 1.5rem}"
     "th,td{padding:.2rem .8rem;text-align:right;border-bottom:1px solid var(--rule)}td{white-space:nowrap}"
-    "th:first-child,td:first-child,.texts td,.texts th{text-align:left}.texts td{white-space:normal}"
+    "th:first-child,td:first-child,.texts td,.texts th{text-align:left}"
+    ".texts td{white-space:normal;overflow-wrap:anywhere}"
     "figure{display:inline-block;margin:0 1.5rem 1rem 0;vertical-align:top}"
     "figcaption{color:var(--soft);font-size:13px;width:0;min-width:100%}"  # as wide as its picture
     "figcaption i{display:inline-block;width:14px;height:3px;margin:0 .3rem 0 .8rem;vertical-align:middle}"

@@ -158,3 +158,5 @@ def test_calls_that_make_no_sense_are_refused(model):
     classifier = build(head=SequenceHeadConfig(objective="binary", labels=("a", "b")))
     with pytest.raises(InputError, match="needs a language model"):
         bases(classifier)
+    with pytest.raises(InputError, match=r"this model is in torch.bfloat16; call \.float\(\)"):
+        bases(build().to(torch.bfloat16))
