@@ -331,6 +331,8 @@ def test_trainer_goes_on_from_a_checkpoint_to_the_same_weights(own, tmp_path):
     again = trainer_of(AutoModelForSequenceClassification.from_pretrained(own), tmp_path / "run")
     again.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-36"))
     assert again.model.hyena.fingerprint() == whole
+    saved = load_file(tmp_path / "run" / "checkpoint-36" / "model.safetensors")
+    assert again.model.load_state_dict(saved, strict=False) == ([], [])
 
 
 def test_recomputed_activations_give_the_same_gradients(own):

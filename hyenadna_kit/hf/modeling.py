@@ -1,5 +1,6 @@
 """Models in the manner of transformers: hidden states, next tokens, classes of sequences."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -45,9 +46,6 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
 
     config_class = HyenaDNAPretrainedConfig
     base_model_prefix = "hyena"
-    _keys_to_ignore_on_load_missing = (
-        r"\.implicit_filter\.[35]\.freq$",
-    )  # written under its first name alone
     supports_gradient_checkpointing = True
 
     def __init__(self, config: HyenaDNAPretrainedConfig, model: HyenaDNA | None = None) -> None:
@@ -286,7 +284,12 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         return classifier
 
 
-def _to_names_of_modules(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
+def _to_names_of_modules(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
     """Give the weights of a file, which has the published names, those of the modules here."""
     for name in [name for name in state if name.startswith((f"{prefix}head.", f"{prefix}lm_head."))]:
         state[f"{prefix}hyena.{own_name(name.removeprefix(prefix))}"] = state.pop(name)
+    # One frequency serves all layers of a filter and stands in the file once.
+    for name in [prefix + name for name in module.state_dict() if name.endswith(".freq")]:
+        first = re.sub(r"\.\d+\.freq$", ".1.freq", name)
+        if first in state:
+            state.setdefault(name, state[first])
