@@ -24,7 +24,12 @@ from variant_floor import MeasuredEffects, measured_effects
 
 from hyenadna_kit.arguments import parse
 from hyenadna_kit.evaluation.loci import mean_over_loci, spearman_of_elements
-from hyenadna_kit.evaluation.variant_floor import fit_variant_floor, kmer_differences_of_both_strands
+from hyenadna_kit.evaluation.variant_floor import (
+    AlleleBases,
+    fit_variant_floor,
+    kmer_differences_of_both_strands,
+)
+from hyenadna_kit.genome.alphabet import BASES
 from hyenadna_kit.io.table_cells import Column
 from hyenadna_kit.io.tables import LabelledTable, write_labelled_table
 from hyenadna_kit.training.finetune import Selection, finetune, prepare_finetuning
@@ -37,7 +42,7 @@ CONFIG = Path(__file__).parents[1] / "configs" / "finetune" / "mpra.yaml"
 
 def main(folder: str, model: str, out: str) -> None:
     """Train, measure, record."""
-    effects = measured_effects(Path(folder))
+    effects = of_known_bases(measured_effects(Path(folder)))
     ranks = ranks_within(effects.effects, effects.elements)
     Path(out).mkdir(parents=True, exist_ok=True)
     table = Path(out) / "variants.tsv"
@@ -53,6 +58,16 @@ def main(folder: str, model: str, out: str) -> None:
         "all_variants": {name: metrics[TEST][name] for name in ("spearman", "pearson")}
     }
     print(record("mpra", "python benchmarks/mpra.py FOLDER MODEL RUN", figures).read_text())
+
+
+def of_known_bases(effects: MeasuredEffects) -> MeasuredEffects:
+    """Return the variants without those whose anchor, before the first base of an element, is not known."""
+    known = [i for i, each in enumerate(effects.variants) if not set(each.ref + each.alt) - set(BASES)]
+    bases = AlleleBases(*([sequences[i] for i in known] for sequences in effects.bases))
+    variants = tuple(effects.variants[i] for i in known)
+    return MeasuredEffects(
+        variants, bases, effects.effects[known], effects.elements[known], effects.loci[known]
+    )
 
 
 def ranks_within(effects: NDArray[np.float64], elements: NDArray[Any]) -> NDArray[np.float64]:
