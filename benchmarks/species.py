@@ -42,14 +42,9 @@ class Windows(NamedTuple):
     """Windows of a step."""
     epochs: int
     """Passes over the training windows."""
-    learning_rate: float
-    """Highest."""
 
 
-ALL_WINDOWS = (
-    Windows(1024, count=2000, batch_size=32, epochs=2, learning_rate=1e-3),
-    Windows(16_384, count=150, batch_size=8, epochs=1, learning_rate=1e-4),
-)
+ALL_WINDOWS = (Windows(1024, 2000, 32, 4), Windows(16_384, 150, 8, 4))
 
 
 def main(folder: str, model: str, runs: str) -> None:
@@ -71,7 +66,6 @@ def of_windows(folder: Path, model: str, out: Path, windows: Windows) -> dict[st
     begun = time.perf_counter()
     words = ["--config", str(CONFIG), "--model", model, "--data", str(out / "task")]
     words += ["--length", str(windows.length), "--batch_size", str(windows.batch_size)]
-    words += ["--optimizer.learning_rate", str(windows.learning_rate)]
     run("finetune", *words, "--epochs", str(windows.epochs), "--out", str(out / "run"))
     metrics = json.loads((out / "run/metrics.json").read_text())
     return {
