@@ -143,7 +143,8 @@ class Backbone(nn.Module):
         self.ln_f = self._norm()
         self.max_memory: int | None = None
         """Bytes that a pass without gradients may take beside the weights; None: what is free."""
-        self.apply(self._initialize)
+        if not self.ln_f.weight.is_meta:  # on which there is nothing to draw
+            self.apply(self._initialize)
 
     def forward(
         self,
