@@ -120,7 +120,8 @@ def test_largest_config_json_is_read(tmp_path):
 
 def test_missing_folder_is_named(tmp_path):
     assert refusal(read_config, tmp_path / "absent").startswith(
-        f"model folder {tmp_path / 'absent'} does not exist; name a folder, or a model that comes along"
+        f"model folder {tmp_path / 'absent'} does not exist; name a folder, a model of the hub "
+        "as OWNER/NAME@main, or one that comes along"
     )
     (tmp_path / "file").touch()
     assert "does not exist" in refusal(read_config, tmp_path / "file")

@@ -49,7 +49,7 @@ def test_model_is_small(name):
 def test_unknown_name_is_refused_with_those_that_are_known(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["convert", "ecoli-tiny2", "--out", "x"]) == 1
-    assert "a model that comes along (ecoli-tiny, yeast-tiny)" in capsys.readouterr().err
+    assert "one that comes along (ecoli-tiny, yeast-tiny)" in capsys.readouterr().err
 
 
 @names

@@ -93,7 +93,7 @@ def test_a_small_genome_says_what_it_gave(folder, capsys):
         ({"seed": "-1"}, "seed at least 0"),
         ({"genome": "n.fa"}, "genome n.fa has no bases A, C, G or T"),
         ({"window": "8", "horizon": "8"}, "must together be less than the window"),
-        ({"model": "nan"}, "its weights may hold NaN"),
+        ({"model": "nan"}, "holds NaN or infinity; take weights of an earlier step"),
         ({"batch_size": "0"}, "batch_size must be at least 1, got 0"),
     ],
     ids=["suffix", "number", "seed", "genome", "window", "model", "batch"],
