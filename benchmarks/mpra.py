@@ -2,8 +2,8 @@
 
     python benchmarks/mpra.py FOLDER MODEL RUN
 
-FOLDER holds mpra_elements.tsv.gz and mpra_elements_GRCh38.fa, MODEL is that of the recipe
-configs/pretrain/regulatory.yaml, RUN a folder for the run; the recipe is configs/finetune/mpra.yaml. Elements
+FOLDER holds mpra_elements.tsv.gz and mpra_elements_GRCh38.fa, MODEL is the first seed of tf/4 as
+benchmarks/gue.py trains it, RUN a folder for the run; the recipe is configs/finetune/mpra.yaml. Elements
 that overlap are one locus. What is learnt, by the model and by the k-mer floor of both strands, is the rank
 of an effect within its element: elements differ in how large their effects are, and a few would decide all.
 Prints and records the Spearman correlation within elements, its mean over loci for both, and their

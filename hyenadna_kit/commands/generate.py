@@ -74,8 +74,10 @@ def run(options: GenerateOptions) -> int:
     refuse_input(out, [options.prompts])
     prompts = _prompts(options)
     model = load_model(options.model, options.device, options.max_memory)
-    for name, words in {"--prompt": prompts.values(), "--stop": options.stop}.items():
-        _refuse_other_letters(model, name, words)
+    if options.taps is not None:
+        model = model.with_filter_taps(options.taps)
+    _refuse_other_letters(model, "--prompt", [options.prompt or ""])
+    _refuse_other_letters(model, "--stop", options.stop)
     with show_progress("bases") as on_progress:
         write_lines(out, _records(options, model, prompts, on_progress))
     print(f"{out}: {options.count * len(prompts):,} sequences", file=sys.stderr)
@@ -125,7 +127,6 @@ def _records(
             batch_size=options.batch_size,
             sampling=options,
             stop=options.stop,
-            taps=options.taps,
             on_progress=tell,
         )
         for number, each in enumerate(drawn, start=1):

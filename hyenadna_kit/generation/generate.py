@@ -67,15 +67,15 @@ def generate(
 
     Raises:
         TypeError: The model is that of another library, or the prompt is no text.
-        InputError: The model predicts no next token, the prompt is empty or no DNA, or a number is below 1.
+        InputError: The model predicts no next token, the prompt or a word is empty or no DNA, or a number is
+            below 1.
     """
     _check_kinds(model, prompt)
-    sampling = sampling or SamplingOptions()
     for name, value in {"num_bases": num_bases, "count": count, "batch_size": batch_size}.items():
         if value < 1:
             raise InputError(f"{name} must be at least 1, got {value}")
-    if not prompt:
-        raise InputError("a prompt needs at least one base: a model predicts a base from those before it")
+    _refuse_empty(prompt, stop)
+    sampling = sampling or SamplingOptions()
     ids = model.tokenizer.encode(prompt)
     if taps is not None:
         model = model.with_filter_taps(taps)
@@ -98,6 +98,13 @@ def _check_kinds(model: HyenaDNA, prompt: str) -> None:
         raise TypeError(f"a prompt is text, got {type(prompt).__name__}; call generate for each of several")
 
 
+def _refuse_empty(prompt: str, stop: tuple[str, ...]) -> None:
+    if not prompt:
+        raise InputError("a prompt needs at least one base: a model predicts a base from those before it")
+    if "" in stop:
+        raise InputError("a stop word needs at least one base, got an empty one; leave it out")
+
+
 class _Batch:
     """Sequences that are drawn beside each other."""
 
@@ -106,8 +113,8 @@ class _Batch:
     ) -> None:
         self._model = model
         self._sampler = sampler
-        self._stop = stop
         self._words = [model.tokenizer.encode(word) for word in stop]
+        self._stop = [model.tokenizer.decode(word) for word in self._words]
         self._has_ended = np.zeros(size, dtype=bool)
         self._tokens = np.empty((size, num_bases), np.uint8)
         self._log_probs = np.empty((size, num_bases), np.float32)

@@ -98,7 +98,7 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):
         wrapped = cls(found, model)
         dtype = torch_dtype if dtype is None else dtype
         if dtype not in (None, "auto"):
-            wrapped.to(dtype if isinstance(dtype, torch.dtype) else getattr(torch, dtype))
+            wrapped.to(_dtype(dtype))
         return wrapped.eval()
 
     def save_pretrained(
@@ -167,16 +167,17 @@ class HyenaDNAModel(HyenaDNAPreTrainedModel):
         self,
         input_ids: Integer[Tensor, "batch length"],
         attention_mask: Integer[Tensor, "batch length"] | None = None,
-        **_options: Any,
+        **options: Any,
     ) -> BaseModelOutputWithNoAttention:
         """Return ``last_hidden_state``, after the final norm.
 
         Args:
             input_ids: Token ids.
             attention_mask: 0 where a position is padding.
+            options: Of transformers; states of layers and attentions are refused.
         """
         return BaseModelOutputWithNoAttention(
-            last_hidden_state=self._read(input_ids, attention_mask, _options).last_hidden_state
+            last_hidden_state=self._read(input_ids, attention_mask, options).last_hidden_state
         )
 
 
@@ -193,7 +194,7 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel, GenerationMixin):
         attention_mask: Integer[Tensor, "batch length"] | None = None,
         labels: Integer[Tensor, "batch length"] | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **_options: Any,
+        **options: Any,
     ) -> CausalLMOutput:
         """Return ``logits`` over the whole vocabulary, and with labels the mean ``loss``.
 
@@ -204,8 +205,9 @@ class HyenaDNAForCausalLM(HyenaDNAPreTrainedModel, GenerationMixin):
                 before it says. -100 where none is asked for.
             num_items_in_batch: Labels of all batches of a step, which the sum of the losses, in nats, is
                 divided by.
+            options: Of transformers; states of layers and attentions are refused.
         """
-        logits = self._read(input_ids, attention_mask, _options).logits
+        logits = self._read(input_ids, attention_mask, options).logits
         if labels is None:
             return CausalLMOutput(logits=logits)
         following = labels[:, 1:]
@@ -242,7 +244,7 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         input_ids: Integer[Tensor, "batch length"],
         attention_mask: Integer[Tensor, "batch length"] | None = None,
         labels: Real[Tensor, "batch ..."] | None = None,
-        **_options: Any,
+        **options: Any,
     ) -> SequenceClassifierOutput:
         """Return ``logits``, one a label, and the mean ``loss`` where there are labels.
 
@@ -251,10 +253,11 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
             attention_mask: 0 where a position is padding.
             labels: Numbers of the classes; of several labels 0 and 1, of regression numbers, a column
                 for each label.
+            options: Of transformers; states of layers and attentions are refused.
         """
         head = self.hyena.config.head
         assert isinstance(head, SequenceHeadConfig)
-        logits = self._read(input_ids, attention_mask, _options).logits
+        logits = self._read(input_ids, attention_mask, options).logits
         loss = None if labels is None else self.hyena.head.loss(logits, labels)
         if head.objective == "binary":
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
@@ -282,6 +285,13 @@ class HyenaDNAForSequenceClassification(HyenaDNAPreTrainedModel):
         classifier = HyenaDNA(replace(model.config, head=head))
         classifier.backbone.load_state_dict(model.backbone.state_dict())
         return classifier
+
+
+def _dtype(name: torch.dtype | str | None) -> torch.dtype:
+    found = getattr(torch, name, None) if isinstance(name, str) else name
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise InputError(f"dtype must be float32, bfloat16, float16, float64 or auto, got {name!r}")
+    return found
 
 
 def _to_names_of_modules(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:

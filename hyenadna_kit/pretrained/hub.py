@@ -50,8 +50,7 @@ def model_folder(name: str | Path, *, revision: str | None = None) -> Path:
             f"{name} is an address: a model is named by its folder or, on the hub, by OWNER/NAME; "
             "download it and name the folder"
         )
-    of_hub = revision is None or Path(str(name)).exists()
-    found = hub_name(name if of_hub else f"{name}@{revision}")
+    found = hub_name(name, revision)
     if found is None:
         if revision is not None:
             raise CheckpointError(f"a revision is for models of the hub, OWNER/NAME; {name} is none")
@@ -59,15 +58,21 @@ def model_folder(name: str | Path, *, revision: str | None = None) -> Path:
     return _fetched(found)
 
 
-def hub_name(name: str | Path) -> HubName | None:
-    """Return the repository that a name means; None where it means a folder of this machine."""
+def hub_name(name: str | Path, revision: str | None = None) -> HubName | None:
+    """Return the repository that a name means; None where it means a folder of this machine.
+
+    Args:
+        name: As in the head of this module.
+        revision: Its state, instead of the one behind an ``@``.
+    """
     matched = _NAME.fullmatch(str(name))
     if matched is None or Path(str(name)).exists():
         return None
+    state = matched["revision"] if revision is None else revision
     # In a folder that is here a name means what should lie in it, unless it says that it is of the hub.
-    if matched["revision"] is None and Path(str(name)).parent.exists():
+    if state is None and Path(str(name)).parent.exists():
         return None
-    return HubName(matched["repository"], matched["revision"])
+    return HubName(matched["repository"], state)
 
 
 def commit_of(folder: Path) -> str | None:

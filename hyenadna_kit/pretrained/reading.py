@@ -159,33 +159,51 @@ def _absorb_positions(
     """Remove the stored tables of positions that the formulas give; say where z comes from."""
     length, channels = backbone.context_length, backbone.d_model * (mixer.order - 1)
     shapes = {_FEATURES: (1, length, mixer.filter.emb_dim), _TIMES: (1, length, 1), _RATES: (1, 1, channels)}
-    stored = {name: table for name in tensors for table in shapes if name.endswith(table)}
-    for name, table in stored.items():
-        if tensors[name].shape != shapes[table]:
-            found = f"shape {tuple(tensors[name].shape)}, expected {shapes[table]}"
-            raise CheckpointError(f"{folder} does not fit its {CONFIG_NAME}: {name!r} has {found}")
+    stored = _stored_tables(tensors, shapes, folder)
     if not stored:
         return "computed"
     # Not before the shapes agree: what a damaged configuration says may be too much for any memory.
     positions = PositionFeatures(mixer.filter, length)
     expected = {
+        _FEATURES: positions.formula(length)[None],
         _TIMES: positions.times(length)[None, :, None],
         _RATES: decay_rates(mixer.filter, channels)[None, None],
     }
-    features = {name: tensors.pop(name) for name, table in stored.items() if table == _FEATURES}
+    # Of decay rates either sign is in use.
+    absolute = {
+        name: tensors[name].abs() if table == _RATES else tensors[name] for name, table in stored.items()
+    }
+    deviating = {
+        table: name for name, table in stored.items() if not _agrees(absolute[name], expected[table])
+    }
+    features = deviating.pop(_FEATURES, None)
+    if deviating and mixer.filter.modulate:
+        name = next(iter(deviating.values()))
+        raise CheckpointError(
+            f"{folder}: {name!r} differs from its formula: trained decays are not supported"
+        )
     for name, table in stored.items():
-        if table == _FEATURES:
-            continue
-        found_table = tensors.pop(name)
-        if mixer.filter.modulate and not _agrees(found_table.abs(), expected[table]):
-            raise CheckpointError(
-                f"{folder}: {name!r} differs from its formula: trained decays are not supported"
-            )
-    formula = positions.formula(length)[None]
-    if all(_agrees(z, formula) for z in features.values()):
+        if table != _FEATURES or features is None:
+            del tensors[name]
+    if features is None:
         return "computed"
-    tensors |= features
     return "learned" if trained else "stored"
+
+
+def _stored_tables(
+    tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], folder: Path
+) -> dict[str, str]:
+    """Return which table each tensor is, of those that are tables.
+
+    Raises:
+        CheckpointError: A table is not as long or as wide as the configuration says.
+    """
+    stored = {name: table for name in tensors for table in shapes if name.endswith(table)}
+    for name, table in stored.items():
+        if tensors[name].shape != shapes[table]:
+            found = f"shape {tuple(tensors[name].shape)}, expected {shapes[table]}"
+            raise CheckpointError(f"{folder} does not fit its {CONFIG_NAME}: {name!r} has {found}")
+    return stored
 
 
 def _agrees(tensor: Tensor, expected: Tensor) -> bool:

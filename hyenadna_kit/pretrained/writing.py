@@ -120,7 +120,7 @@ def _not_in_the_code(backbone: BackboneConfig, head: HeadConfig) -> Iterator[str
 def _tables(backbone: BackboneConfig, mixer: HyenaConfig) -> dict[str, Tensor]:
     """Return what the published code stores of each filter beside its weights, computed by our formulas.
 
-    In float32 whatever the weights are in: of 32,770 positions bfloat16 tells 1,153 apart.
+    In float32 whatever the weights are in: in shorter numbers neighbouring positions are one.
     """
     length = backbone.context_length
     positions = PositionFeatures(mixer.filter, length)

@@ -99,6 +99,7 @@ def test_sequence_ends_behind_the_first_word_that_stops_it(model):
     for each, cut in zip(whole, stopped, strict=True):
         ends = [each.find(word) + len(word) for word in ("TAA", "GC") if word in each]
         assert cut == each[: min(ends, default=len(each))]
+    assert bases(model, count=6, stop=("taa", "gc")) == stopped
 
 
 def test_model_with_filters_that_end_is_another_model(model):
@@ -152,6 +153,7 @@ def test_calls_that_make_no_sense_are_refused(model):
         ({"prompt": ""}, "at least one base"),
         ({"num_bases": 0}, "num_bases must be at least 1, got 0"),
         ({"prompt": "AC!"}, "no nucleotide code"),
+        ({"stop": ("TAA", "")}, "a stop word needs at least one base"),
     ):
         with pytest.raises(InputError, match=message):
             bases(model, **call)
