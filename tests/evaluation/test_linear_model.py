@@ -44,10 +44,11 @@ def fitted_logistic(values, labels, strength, num_steps=30):
     return sigmoid(design @ weights)
 
 
+@pytest.mark.parametrize("num_empty", [0, 4])
 @pytest.mark.parametrize("strength", [0.01, 1.0, 10.0])
-def test_yes_or_no_is_the_penalised_maximum_of_likelihood(strength):
-    values = features()
-    labels = (RNG(1).random(120) < sigmoid(values @ [2.0, -1, 0, 0.5] + 0.3)).astype(int)
+def test_yes_or_no_is_the_penalised_maximum_of_likelihood(strength, num_empty):
+    values = np.hstack([features(), np.zeros((120, num_empty))])
+    labels = (RNG(1).random(120) < sigmoid(values[:, :4] @ [2.0, -1, 0, 0.5] + 0.3)).astype(int)
     penalty = Penalty((strength,), tolerance=1e-6)
     model = fit_linear("binary", rows(values, labels), penalty=penalty)
     found = model.predict(sparse.csr_matrix(values))
