@@ -147,7 +147,7 @@ def test_transformers_generates_what_we_do(own):
 @pytest.mark.parametrize("dtype", ["foo", "nn", "int8", torch.long])
 def test_number_format_that_is_none_is_refused(own, dtype):
     with pytest.raises(InputError, match="dtype must be float32, bfloat16, float16, float64 or auto, got"):
-        AutoModelForCausalLM.from_pretrained(own, dtype=dtype)
+        hyenadna_kit.hf.HyenaDNAForCausalLM.from_pretrained(own, dtype=dtype)
 
 
 def test_classifier_keeps_its_labels_and_its_kind(own, tmp_path):
