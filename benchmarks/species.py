@@ -3,23 +3,30 @@
     python benchmarks/species.py FOLDER MODEL RUNS
 
 FOLDER holds the genomes, MODEL is a pretrained model (yeast-tiny: it has seen none of them), RUNS a folder
-for tables and runs; the recipe is configs/finetune/bacteria.yaml. The model of the short windows is where the
-long ones begin. Prints and records the accuracy on the test windows of the model and of the baselines, and
-minutes.
+for tables and runs. MODEL is pretrained on the training stretches of the six genomes, without labels, by
+configs/pretrain/bacteria.yaml; then a logistic regression is fitted on its mean states of training windows,
+as `hyenadna-kit embed --probe` does. Prints and records the accuracy on the test windows, beside that of a
+logistic regression on counts of k-mers.
 """
 
+import csv
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from gue import minutes
 from record import record
 
-from hyenadna_kit.windows.splits import TEST
+from hyenadna_kit.evaluation.linear_floors import LabelledSequences, fit_floor
+from hyenadna_kit.evaluation.metrics import evaluate_predictions
+from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.io.genome import open_genome
+from hyenadna_kit.windows.splits import SIDES, TEST, TRAIN, VALIDATION
 
-CONFIG = Path(__file__).parents[1] / "configs" / "finetune" / "bacteria.yaml"
+CONFIG = Path(__file__).parents[1] / "configs" / "pretrain" / "bacteria.yaml"
 GENOMES = {
     "ecoli": "ecoli_K12_MG1655.fna.gz",
     "salmonella": "salmonella_LT2_GCF_000006945.1.fna.gz",
@@ -28,7 +35,8 @@ GENOMES = {
     "anthrax": "bacillus_anthracis_GCF_000008445.fna.gz",
     "haemophilus": "haemophilus_influenzae_GCA_000027305.fna.gz",
 }
-METRICS = ("accuracy", "balanced_accuracy", "mcc")
+COLUMNS = ("contig", "start", "end", "strand", "label", "side")
+METRICS = ("accuracy", "mcc")
 
 
 class Windows(NamedTuple):
@@ -38,45 +46,97 @@ class Windows(NamedTuple):
     """Bases."""
     count: int
     """Of each species: 70 % for training, 10 % for validation, 20 % for the test."""
-    batch_size: int
-    """Windows of a step."""
-    epochs: int
-    """Passes over the training windows."""
 
 
-ALL_WINDOWS = (Windows(1024, 2000, 32, 4), Windows(16_384, 150, 8, 4))
+ALL_WINDOWS = (Windows(1024, 2000), Windows(16_384, 300))
 
 
 def main(folder: str, model: str, runs: str) -> None:
     """Train, measure, record."""
-    found = {}
-    for windows in ALL_WINDOWS:
-        out = Path(runs) / str(windows.length)
-        found[str(windows.length)] = of_windows(Path(folder), model, out, windows)
-        model = str(out / "run/seeds/0")
+    tasks = [make_task(Path(folder), Path(runs) / str(each.length), each) for each in ALL_WINDOWS]
+    store = Path(runs) / "genomes"
+    model = pretrained(Path(folder), store, model, tasks)
+    found: dict[str, Any] = {"minutes_of_pretraining": minutes(Path(model))}
+    for windows, task in zip(ALL_WINDOWS, tasks, strict=True):
+        rows = rows_of(task)
+        found[str(windows.length)] = {
+            "windows_of_each_species": windows.count,
+            "model": probed(model, rows, store, task.with_name("states.h5"), windows.length),
+            "kmer": kmer_floor(rows, store),
+        }
     print(record("species", "python benchmarks/species.py FOLDER MODEL RUNS", found).read_text())
 
 
-def of_windows(folder: Path, model: str, out: Path, windows: Windows) -> dict[str, Any]:
-    """Return the figures of one length."""
-    task = ["--genomes", ",".join(f"{name}={folder / file}" for name, file in GENOMES.items())]
-    task += ["--length", str(windows.length), "--count", str(windows.count), "--test_fraction", "0.2"]
-    if not (out / "task/task.json").exists():
-        run("make-species-task", *task, "--out", str(out / "task"))
-    begun = time.perf_counter()
-    words = ["--config", str(CONFIG), "--model", model, "--data", str(out / "task")]
-    words += ["--length", str(windows.length), "--batch_size", str(windows.batch_size)]
-    run("finetune", *words, "--epochs", str(windows.epochs), "--out", str(out / "run"))
-    metrics = json.loads((out / "run/metrics.json").read_text())
-    return {
-        "windows_of_each_species": windows.count,
-        "model": {name: metrics[TEST][name] for name in METRICS},
-        "baselines": {
-            name: {metric: round(each[TEST][metric]["mean"], 4) for metric in METRICS}
-            for name, each in metrics["baselines"].items()
-        },
-        "minutes": round((time.perf_counter() - begun) / 60, 1),
+def make_task(folder: Path, out: Path, windows: Windows) -> Path:
+    """Return the folder of the tables of one length."""
+    task = out / "task"
+    if not (task / "task.json").exists():
+        genomes = ",".join(f"{name}={folder / file}" for name, file in GENOMES.items())
+        sizes = ["--length", str(windows.length), "--count", str(windows.count), "--test_fraction", "0.2"]
+        run("make-species-task", "--genomes", genomes, *sizes, "--out", str(task))
+    return task
+
+
+def pretrained(folder: Path, store: Path, model: str, tasks: list[Path]) -> str:
+    """Return the model after pretraining on what no task validates or tests on."""
+    species = sorted(GENOMES)
+    if not store.exists():
+        files = [str(folder / GENOMES[name]) for name in species]
+        run("prepare", *files, "--species", ",".join(species), "--out", str(store))
+    held_out = {
+        f"{name}.{region}"
+        for task in tasks
+        for name, stretches in json.loads((task / "task.json").read_text())["stretches"].items()
+        for side in (VALIDATION, TEST)
+        for region in stretches[side]
     }
+    out = store.with_name("pretrained")
+    words = ["--config", str(CONFIG), "--start_from", model, "--genome", str(store)]
+    run("pretrain", *words, "--held_out", ",".join(sorted(held_out)), "--out", str(out))
+    return str(out)
+
+
+def rows_of(task: Path) -> dict[str, list[dict[str, str]]]:
+    """Return the windows of each side, contigs named as in the store of all species."""
+    found = {}
+    for side in SIDES:
+        with (task / f"{side}.csv").open() as lines:
+            rows = list(csv.DictReader(lines))
+        found[side] = [row | {"contig": f"{row['label']}.{row['contig']}"} for row in rows]
+    return found
+
+
+def probed(
+    model: str, rows: dict[str, list[dict[str, str]]], store: Path, out: Path, length: int
+) -> dict[str, Any]:
+    """Return what a linear model reads off the states; it is fitted on all windows but those of the test."""
+    table = out.with_suffix(".csv")
+    with table.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        for side, of_side in rows.items():
+            writer.writerows(row | {"side": TEST if side == TEST else TRAIN} for row in of_side)
+    words = ["--model", model, "--input", str(table), "--genome", str(store), "--length", str(length)]
+    run("embed", *words, "--precision", "auto", "--probe", str(table), "--out", str(out))
+    found: dict[str, Any] = json.loads(out.with_suffix(".probe.json").read_text())
+    return found
+
+
+def kmer_floor(rows: dict[str, list[dict[str, str]]], store: Path) -> dict[str, float]:
+    """Return the figures of the k-mer floor, the penalty chosen on the validation windows."""
+    genome, names = open_genome(store), sorted(GENOMES)
+
+    def of_side(side: str) -> LabelledSequences:
+        places = [
+            Interval(row["contig"], int(row["start"]), int(row["end"]), row["strand"]) for row in rows[side]
+        ]
+        labels = np.array([names.index(row["label"]) for row in rows[side]])
+        return LabelledSequences([genome.tokens(place) for place in places], labels)
+
+    train, validation, test = map(of_side, (TRAIN, VALIDATION, TEST))
+    floor = fit_floor("kmer", "multiclass", train, validation=validation, num_classes=len(names))
+    found = evaluate_predictions("multiclass", test.labels, floor.predict(test.sequences))
+    return {name: round(found[name], 4) for name in METRICS}
 
 
 def run(*words: str) -> None:

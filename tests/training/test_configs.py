@@ -28,7 +28,7 @@ def read(path, *more):
 
 
 def test_recipes_are_those_that_the_readme_promises():
-    expected = {*PUBLISHED, "ecoli_tiny", "ecoli_1m", "yeast", "multi_species", "regulatory"}
+    expected = {*PUBLISHED, "ecoli_tiny", "ecoli_1m", "yeast", "multi_species", "regulatory", "bacteria"}
     assert {path.stem for path in RECIPES} == expected
 
 
