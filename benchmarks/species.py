@@ -22,7 +22,7 @@ from record import record
 
 from hyenadna_kit.evaluation.linear_floors import LabelledSequences, fit_floor
 from hyenadna_kit.evaluation.metrics import evaluate_predictions
-from hyenadna_kit.genome.interval import Interval
+from hyenadna_kit.genome.interval import Interval, Strand
 from hyenadna_kit.io.genome import open_genome
 from hyenadna_kit.windows.splits import SIDES, TEST, TRAIN, VALIDATION
 
@@ -129,7 +129,8 @@ def kmer_floor(rows: dict[str, list[dict[str, str]]], store: Path) -> dict[str, 
 
     def of_side(side: str) -> LabelledSequences:
         places = [
-            Interval(row["contig"], int(row["start"]), int(row["end"]), row["strand"]) for row in rows[side]
+            Interval(row["contig"], int(row["start"]), int(row["end"]), Strand(row["strand"]))
+            for row in rows[side]
         ]
         labels = np.array([names.index(row["label"]) for row in rows[side]])
         return LabelledSequences([genome.tokens(place) for place in places], labels)

@@ -46,6 +46,8 @@ class Interval:
     def __post_init__(self) -> None:
         if self.end < self.start:
             raise InputError(f"interval end {self.end} lies before its start {self.start} ({self.contig})")
+        if not isinstance(self.strand, Strand):
+            raise TypeError(f"a strand of text is read by Strand('+') or Strand('-'), got {self.strand!r}")
 
     @classmethod
     def from_region(cls, region: str) -> "Interval":

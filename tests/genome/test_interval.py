@@ -2,6 +2,7 @@
 
 import pickle
 
+import jaxtyping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +107,9 @@ def test_interval_is_a_value():
 @pytest.mark.parametrize(("strand", "opposite"), [("+", "-"), ("-", "+")])
 def test_opposite_strand(strand, opposite):
     assert Strand(strand).opposite is Strand(opposite)
+
+
+def test_strand_of_text_is_refused_and_not_passed_over(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # it would refuse before we do
+    with pytest.raises(TypeError, match=r"is read by Strand\('\+'\) or Strand\('-'\), got '-'"):
+        Interval("chr1", 0, 10, "-")
