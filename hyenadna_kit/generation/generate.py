@@ -66,11 +66,11 @@ def generate(
         on_progress: Is told how many bases of all sequences are drawn.
 
     Raises:
-        TypeError: The model is that of another library, or the prompt is no text.
+        TypeError: The model is that of another library, the prompt is no text, or the words are one text.
         InputError: The model predicts no next token, the prompt or a word is empty or no DNA, or a number is
             below 1.
     """
-    _check_kinds(model, prompt)
+    _check_kinds(model, prompt, stop)
     for name, value in {"num_bases": num_bases, "count": count, "batch_size": batch_size}.items():
         if value < 1:
             raise InputError(f"{name} must be at least 1, got {value}")
@@ -88,7 +88,7 @@ def generate(
         yield from batch.sequences()
 
 
-def _check_kinds(model: HyenaDNA, prompt: str) -> None:
+def _check_kinds(model: HyenaDNA, prompt: str, stop: tuple[str, ...]) -> None:
     if not isinstance(model, HyenaDNA):
         raise TypeError(
             f"generate takes a HyenaDNA, got {type(model).__name__}; of a model of transformers name its "
@@ -96,6 +96,8 @@ def _check_kinds(model: HyenaDNA, prompt: str) -> None:
         )
     if not isinstance(prompt, str):
         raise TypeError(f"a prompt is text, got {type(prompt).__name__}; call generate for each of several")
+    if isinstance(stop, str):
+        raise TypeError(f"stop takes words, got the text {stop!r}; write stop=({stop!r},)")
 
 
 def _refuse_empty(prompt: str, stop: tuple[str, ...]) -> None:

@@ -1,5 +1,6 @@
 """Generation: what is drawn is what recomputing every sequence from its beginning would draw."""
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -146,6 +147,12 @@ def test_probabilities_that_are_drawn_with(options, expected):
 def test_options_that_make_no_sense_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         SamplingOptions(**options)
+
+
+def test_text_in_place_of_words_is_refused(model, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # it would refuse before we do
+    with pytest.raises(TypeError, match=r"stop takes words, got the text 'TAA'; write stop=\('TAA',\)"):
+        bases(model, stop="TAA")
 
 
 def test_calls_that_make_no_sense_are_refused(model):
