@@ -39,11 +39,14 @@ class EmbedOptions:
     """Genome store or FASTA, where the input holds places."""
     out: str
     """HDF5 file (.h5, .hdf5): values, first_rows, names and, of places, contig, start, end and strand."""
-    layer: int = -1
+    layer: tuple[int, ...] = (-1,)
     """0: the embeddings of the tokens; k: the residual stream after block k; -1: after the final norm, which
-    heads read; -2: after the last block, before that norm."""
+    heads read; -2: after the last block, before that norm. Several, as 1,2,-1, stand side by side."""
     pool: Literal["mean", "max", "last", "first", "centre", "none"] = "mean"
     """How one vector is made of all bases; none writes a row for every base."""
+    average_strands: bool = False
+    """Take the mean of both strands at each base: a sequence and its reverse complement are then the same to
+    every pooling that does not ask where a base stands. Takes twice the time."""
     dtype: Literal["float32", "float16"] = "float32"
     """Number format of the file."""
     length: int | None = None
@@ -127,7 +130,13 @@ def _open(options: EmbedOptions) -> "tuple[Embedder, RecordFile]":
         genome=None if options.genome is None else open_genome(options.genome),
         longest=options.length or model.context_length,
     )
-    embedder = Embedder(model=model, layer=options.layer, pooling=options.pool, batch_size=options.batch_size)
+    embedder = Embedder(
+        model=model,
+        layers=options.layer,
+        pooling=options.pool,
+        average_strands=options.average_strands,
+        batch_size=options.batch_size,
+    )
     return embedder, open_records(Path(options.input or options.bed or ""), reading)
 
 

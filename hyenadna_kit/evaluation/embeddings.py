@@ -5,7 +5,7 @@ In: a model and sequences. Out: for each one row of numbers, or a row a base; or
 bases, and padding is left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hyenadna_kit.backbone.layer_states import states_after
+from hyenadna_kit.backbone.layer_states import states_of_layers
 from hyenadna_kit.batch import padded
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.files import fingerprint
@@ -46,16 +46,18 @@ _GROUP_NUMBERS = 1 << 24
 class Embedder:
     """Embeds sequences with one model.
 
-    Embedder(model=model, layer=-1, pooling="mean").embed([model.tokenizer.encode("ACGT")])
+    Embedder(model=model, layers=(-1,), pooling="mean").embed([model.tokenizer.encode("ACGT")])
     """
 
     model: HyenaDNA
     """In eval mode; it runs where its parameters are."""
-    layer: int = -1
+    layers: Sequence[int] = (-1,)
     """Of the list [embeddings, after block 1, ..., after the last block, after the final norm], by Python's
-    counting: 0 is the embeddings, -1 what the heads read."""
+    counting: 0 is the embeddings, -1 what the heads read. Those of several stand side by side."""
     pooling: EmbeddingPooling = "mean"
     """How one vector is made of all positions; none keeps them all."""
+    average_strands: bool = False
+    """Take the mean of both strands at each base, as a model that is made of both strands always does."""
     batch_size: int = 16
     """Sequences that the model reads at a time."""
     _pooler: Pooler | None = field(init=False)
@@ -64,21 +66,26 @@ class Embedder:
         if self.pooling not in get_args(EmbeddingPooling):
             known = ", ".join(get_args(EmbeddingPooling))
             raise InputError(f"pooling must be one of {known}, got {self.pooling!r}")
-        most = self._num_states
-        if not -most <= self.layer < most:
-            raise InputError(
-                f"layer must be {-most} to {most - 1} for a model of {most - 2} blocks (0: embeddings; -1: "
-                f"after the final norm), got {self.layer}"
-            )
+        self._check_layers()
         if self.batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
-        pooler = None if self.pooling == "none" else Pooler(self.width, self.pooling)
+        pooler = None if self.pooling == "none" else Pooler(self._d_model, self.pooling)
         object.__setattr__(self, "_pooler", pooler)
 
     @property
     def width(self) -> int:
         """Numbers of a row."""
-        return self.model.config.backbone.d_model
+        return len(self.layers) * self._d_model
+
+    @property
+    def layer_numbers(self) -> list[int]:
+        """The layers, counted from 0."""
+        return [layer % self._num_states for layer in self.layers]
+
+    @property
+    def reads_both_strands(self) -> bool:
+        """Whether a row is the mean of both strands."""
+        return self.average_strands or self.model.config.both_strands
 
     def num_rows(self, length: int) -> int:
         """Return the rows of a sequence of so many bases."""
@@ -110,51 +117,68 @@ class Embedder:
         backbone = self.model.config.backbone
         return backbone.filter_unit if backbone.mixers.stretches else None
 
+    @property
+    def _d_model(self) -> int:
+        return self.model.config.backbone.d_model
+
+    def _check_layers(self) -> None:
+        most = self._num_states
+        for layer in self.layers:
+            if not -most <= layer < most:
+                raise InputError(
+                    f"layer must be {-most} to {most - 1} for a model of {most - 2} blocks (0: embeddings; "
+                    f"-1: after the final norm), got {layer}"
+                )
+        if len(set(self.layer_numbers)) != len(self.layers) or not self.layers:
+            raise InputError(f"layer must name one layer or several, each once, got {list(self.layers)}")
+
     @torch.inference_mode()
     def _embed_batch(self, sequences: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         batch = padded([torch.from_numpy(np.array(sequence)) for sequence in sequences], padding=PAD)
         device = next(self.model.parameters()).device
+        ids = batch.input_ids.to(device)
         mask = None if batch.attention_mask is None else batch.attention_mask.to(device)
-        states = self._states(batch.input_ids.to(device), mask)
-        rows = states if self._pooler is None else self._pooler(states, mask)
-        return rows.float().cpu().numpy()
+        layers = self.layer_numbers
+        rows = torch.empty(
+            *(ids.shape if self._pooler is None else ids.shape[:1]), len(layers), self._d_model
+        )
+        for layer, states in self._states(ids, mask):
+            rows[..., layers.index(layer), :] = states if self._pooler is None else self._pooler(states, mask)
+        return rows.flatten(-2).numpy()
 
     def _states(
         self, input_ids: UInt8[Tensor, "batch length"], mask: Bool[Tensor, "batch length"] | None
-    ) -> Float[Tensor, "batch length d_model"]:
-        """Return the states of a layer; of a model of both strands their mean."""
-        if not self.model.config.both_strands:
-            return self._read(input_ids, mask)
+    ) -> Iterator[tuple[int, Float[Tensor, "batch length d_model"]]]:
+        """Return the states of each layer in turn; of both strands their mean."""
+        backbone, layers = self.model.backbone, self.layer_numbers
+        if not self.reads_both_strands:
+            return states_of_layers(backbone, layers, input_ids, mask)
         strands = Strands(input_ids, mask)
-        return strands.mean(*self._read(strands.ids, strands.mask).chunk(2))
-
-    def _read(self, input_ids: Tensor, mask: Tensor | None) -> Tensor:
-        backbone = self.model.backbone
-        num_blocks = self.layer % self._num_states
-        if num_blocks > backbone.config.num_layers:
-            states: Tensor = backbone(input_ids, mask)
-            return states
-        return states_after(backbone, num_blocks, input_ids, mask)
+        found = states_of_layers(backbone, layers, strands.ids, strands.mask)
+        return ((layer, strands.mean(*states.chunk(2))) for layer, states in found)
 
 
 def embed(
     model: HyenaDNA,
     sequences: Sequence[str],
     *,
-    layer: int = -1,
+    layer: int | Sequence[int] = -1,
     pooling: EmbeddingPooling = "mean",
+    average_strands: bool = False,
     batch_size: int = 16,
 ) -> list[Float[np.ndarray, "rows width"]]:
     """Return the embeddings of sequences, in float32: of each one row, or a row a base.
 
         np.concatenate(embed(model, ["ACGT", "GGATTA"]))                    2 rows, d_model
         embed(model, ["ACGT", "GGATTA"], pooling="none")[1]                 6 rows, d_model
+        embed(model, ["ACGT"], layer=(1, -1))[0]                            1 row, 2 d_model
 
     Args:
         model: In eval mode; it runs where its parameters are.
         sequences: Bases of each.
-        layer: 0 embeddings, k after block k, -1 after the final norm; see :class:`Embedder`.
+        layer: 0 embeddings, k after block k, -1 after the final norm; several stand side by side in a row.
         pooling: How one vector is made of all positions; none keeps a row for each base.
+        average_strands: Take the mean of both strands at each base, before pooling.
         batch_size: Sequences that the model reads at a time. It changes nothing but rounding.
 
     Raises:
@@ -167,7 +191,13 @@ def embed(
                 f"sequence {number} has {len(sequence):,} bases, and the model reads 1 to "
                 f"{model.context_length:,}; cut it, or take model.with_context_length"
             )
-    embedder = Embedder(model=model, layer=layer, pooling=pooling, batch_size=batch_size)
+    embedder = Embedder(
+        model=model,
+        layers=(layer,) if isinstance(layer, int) else layer,
+        pooling=pooling,
+        average_strands=average_strands,
+        batch_size=batch_size,
+    )
     return embedder.embed([model.tokenizer.encode(sequence) for sequence in sequences])
 
 
@@ -182,7 +212,7 @@ def embed_records(
     """Write the embeddings of every record of a file, or go on where a run was stopped.
 
     Args:
-        embedder: Model, layer and pooling.
+        embedder: Model, layers and pooling.
         records: What is embedded.
         out: The file, see :mod:`hyenadna_kit.io.embedding_file`.
         number: Format of the values.
@@ -240,8 +270,9 @@ def _provenance(embedder: Embedder, records: RecordFile) -> dict[str, AttributeV
         "model_sha256": model.fingerprint(),
         "input_sha256": fingerprint(records.path),
         "genome_sha256": "" if genome is None else genome.fingerprint,
-        "layer": embedder.layer % (model.config.backbone.num_layers + 2),
+        "layer": ",".join(map(str, embedder.layer_numbers)),
         "pooling": embedder.pooling,
+        "strands": "both" if embedder.reads_both_strands else "one",
         "length": model.context_length,
         "batch_size": embedder.batch_size,
         "device": parameter.device.type,

@@ -1,11 +1,11 @@
-"""The residual stream after some blocks, against the blocks called one by one with gradients."""
+"""The states of some layers, against the blocks called one by one with gradients."""
 
 import pytest
 import torch
 
 from hyenadna_kit.backbone.backbone import BackboneConfig
 from hyenadna_kit.backbone.filters import FilterConfig
-from hyenadna_kit.backbone.layer_states import states_after
+from hyenadna_kit.backbone.layer_states import states_of_layers
 from hyenadna_kit.backbone.mixers.attention import AttentionConfig
 from hyenadna_kit.backbone.mixers.hyena import HyenaConfig
 
@@ -27,27 +27,34 @@ def build(mixer):
 
 
 @pytest.mark.parametrize("mixer", MIXERS.values(), ids=MIXERS.keys())
-@pytest.mark.parametrize("num_blocks", range(4))
-def test_states_are_those_of_the_blocks_one_by_one(mixer, num_blocks):
+@pytest.mark.parametrize("layers", [(0,), (2,), (4,), (3, 1), (4, 0, 3), range(5)])
+def test_states_are_those_of_the_blocks_one_by_one(mixer, layers):
     backbone = build(mixer)
     ids = torch.randint(7, 12, (3, 20))
     mask = torch.arange(20) < torch.tensor([[20], [11], [5]])
-    expected = backbone.embeddings.word_embeddings.weight[ids]
-    for block in list(backbone.layers)[:num_blocks]:
-        expected = block(expected, mask)
-    found = states_after(backbone, num_blocks, ids, mask)
-    assert torch.allclose(found[mask], expected[mask], atol=1e-5)
-    if num_blocks == 3:
-        whole = backbone(ids, mask)
-        normed = torch.nn.functional.layer_norm(found, (8,), backbone.ln_f.weight, backbone.ln_f.bias)
-        assert torch.allclose(whole[mask], normed[mask], atol=1e-5)
+    expected = [backbone.embeddings.word_embeddings.weight[ids]]
+    for block in backbone.layers:
+        expected.append(block(expected[-1], mask))
+    expected.append(backbone(ids, mask))
+    found = {
+        layer: states.clone() for layer, states in states_of_layers(backbone, layers, ids, mask)
+    }  # the states change as the next ones are made
+    assert list(found) == sorted(layers)
+    for layer, states in found.items():
+        assert torch.allclose(states[mask], expected[layer][mask], atol=1e-5)
 
 
-def test_a_block_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match="num_blocks must be 0 to 3, got 4"):
-        states_after(build(MIXERS["causal"]), 4, torch.full((1, 4), 7))
+def test_blocks_that_nobody_asks_for_are_not_computed():
+    backbone = build(MIXERS["attention"])
+    backbone.layers[2].register_forward_hook(lambda *_: pytest.fail("the last block was computed"))
+    assert [layer for layer, _ in states_of_layers(backbone, (2, 1), torch.full((1, 4), 7))] == [1, 2]
+
+
+def test_a_layer_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="layers must be 0 to 4, got 5"):
+        states_of_layers(build(MIXERS["causal"]), (1, 5), torch.full((1, 4), 7))
 
 
 def test_dropout_is_refused():
     with pytest.raises(ValueError, match="training mode"):
-        states_after(build(MIXERS["causal"]).train(), 1, torch.full((1, 4), 7))
+        states_of_layers(build(MIXERS["causal"]).train(), (1,), torch.full((1, 4), 7))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import hyenadna_kit as hk
 from hyenadna_kit import cli
 from hyenadna_kit.io.embedding_file import Embeddings
 from hyenadna_kit.io.tables import read_labelled_table
@@ -67,8 +68,23 @@ def test_places_are_in_the_file(model, folder):
     assert [each.strand.value for each in found.intervals] == ["+", "-"]
     assert found.names == ["late", "early"]
     assert found.layout[1] == "float16"
-    assert found.provenance["layer"] == 0
+    assert (found.provenance["layer"], found.provenance["strands"]) == ("0", "one")
     assert len(found.provenance["genome_sha256"]) == 64
+
+
+def test_strands_and_layers_come_by_choice(model, folder, capsys):
+    words = ("--layer", "-1,0", "--average_strands", "--pool", "max")
+    assert embed(model, "--input", "x.csv", "--out", "x.h5", *words) == 0
+    assert "x.h5: 40 records, 32 numbers a row" in capsys.readouterr().err
+    table = read_labelled_table(Path("x.csv"))
+    others = "".join(f"{hk.reverse_complement(sequence)}\n" for sequence in table.sequences)
+    Path("other.csv").write_text("sequence\n" + others)
+    assert embed(model, "--input", "other.csv", "--out", "other.h5", *words) == 0
+    found, other = Embeddings("x.h5"), Embeddings("other.h5")
+    assert (found.provenance["layer"], found.provenance["strands"]) == ("2,0", "both")
+    assert found.rows(0, 40) == pytest.approx(other.rows(0, 40), abs=1e-5)
+    assert embed(model, "--input", "x.csv", "--out", "x.h5", *words[:2], *words[3:]) == 1
+    assert "another strands, 'both' and not 'one'" in capsys.readouterr().err
 
 
 def test_probe_and_picture_come_by_choice(model, folder, capsys):
@@ -98,6 +114,7 @@ MISTAKES = {
     ),
     "too long": (["--input", "g.fa", "--out", "y.h5"], "g.fa, sequence 'c': 400 bases or more"),
     "layer": (["--input", "x.csv", "--out", "y.h5", "--layer", "7"], "layer must be"),
+    "same layer": (["--input", "x.csv", "--out", "y.h5", "--layer", "2,-1"], "each once, got [2, -1]"),
     "picture of all": (
         ["--input", "x.csv", "--out", "y.h5", "--pool", "none", "--pca", "p.png"],
         "--pca takes",

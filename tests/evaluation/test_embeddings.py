@@ -95,12 +95,39 @@ def test_layers_count_as_in_python():
         assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("pooling", ["none", "mean", "first"])
+def test_several_layers_stand_side_by_side_in_the_order_they_are_named(pooling):
+    model, texts = build(), sequences()
+    together = embed(model, texts, layer=(-1, 0, 2), pooling=pooling)
+    alone = [embed(model, texts, layer=layer, pooling=pooling) for layer in (-1, 0, 2)]
+    for row, *parts in zip(together, *alone, strict=True):
+        assert np.array_equal(row, np.concatenate(parts, axis=1))
+
+
+@pytest.mark.parametrize("layer", [0, 1, -1, (1, -1)])
+def test_averaged_strands_are_the_mean_over_a_sequence_and_its_reverse_complement(layer):
+    model, texts = build(), sequences()
+    others = [hk.reverse_complement(text) for text in texts]
+    averaged = embed(model, texts, layer=layer, pooling="none", average_strands=True)
+    first, second = (embed(model, each, layer=layer, pooling="none") for each in (texts, others))
+    for row, one, other in zip(averaged, first, second, strict=True):
+        assert row == pytest.approx((one + other[::-1]) / 2, abs=1e-5)
+
+
+def test_a_model_of_both_strands_averages_them_anyway():
+    model = build(both_strands=True)
+    rows = [embed(model, ["ACGGTCA"], average_strands=average)[0] for average in (False, True)]
+    assert np.array_equal(*rows)
+
+
 def test_published_name():
     assert hk.embed is embed
 
 
 MISTAKES = {
-    "layer": ({"layer": 4}, "layer must be -4 to 3 for a model of 2 blocks"),
+    "layer": ({"layers": (0, 4)}, "layer must be -4 to 3 for a model of 2 blocks"),
+    "same layer": ({"layers": (3, -1)}, r"layer must name one layer or several, each once, got \[3, -1\]"),
+    "no layer": ({"layers": ()}, "layer must name one layer or several, each once"),
     "pooling": ({"pooling": "attention"}, "pooling must be one of mean, max, last, first, centre, none"),
     "batch_size": ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
 }
