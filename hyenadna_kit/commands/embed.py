@@ -53,8 +53,9 @@ class EmbedOptions:
     """Longest sequence in bases; default: the model's context length. A longer one is refused."""
     probe: str | None = None
     """Table of labels: measure what a linear model reads off the embeddings, on rows that it was not fitted
-    on. Rows are matched by the column name, or else are those of the input. A column side, train or test,
-    says what is held out; without it every fifth is, in turn. X.probe.json beside X.h5 has the figures."""
+    on. Rows are matched by the column name, or else are those of the input. A column side, train, validation
+    or test, says what is held out; without it every fifth is, in turn. X.probe.json beside X.h5 has the
+    figures."""
     label_columns: tuple[str, ...] = ("label",)
     """Columns of --probe that are predicted, and colour --pca."""
     task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
@@ -90,12 +91,13 @@ def run(options: EmbedOptions) -> int:
 
     kind = _check(options)
     embedder, records = _open(options)
+    labels = _labels(options, records)
     out = Path(options.out)
     with show_progress("bases") as on_progress, computing(embedder.model, options.precision):
         count = embed_records(embedder, records, out, number=options.dtype, on_progress=on_progress)
     print(f"{out}: {count:,} records, {embedder.width} numbers a row", file=sys.stderr)
-    if options.probe is not None or kind is not None:
-        _look_at(options, kind)
+    if labels is not None or kind is not None:
+        _look_at(options, labels, kind)
     return 0
 
 
@@ -140,18 +142,26 @@ def _open(options: EmbedOptions) -> "tuple[Embedder, RecordFile]":
     return embedder, open_records(Path(options.input or options.bed or ""), reading)
 
 
-def _look_at(options: EmbedOptions, kind: str | None) -> None:
+def _labels(options: EmbedOptions, records: "RecordFile") -> "ProbeLabels | None":
+    """Return the labels of all records, so that a wrong table is told before the work and not after it."""
+    if options.probe is None:
+        return None
+    from hyenadna_kit.evaluation.probe import read_probe_labels
+
+    names = [record.name for record in records]
+    return read_probe_labels(Path(options.probe), names, options.label_columns, options.task)
+
+
+def _look_at(options: EmbedOptions, labels: "ProbeLabels | None", kind: str | None) -> None:
     """Probe the embeddings and draw them."""
     import numpy as np
 
-    from hyenadna_kit.evaluation.probe import probe, read_probe_labels
+    from hyenadna_kit.evaluation.probe import probe
     from hyenadna_kit.io.embedding_file import Embeddings
 
     found = Embeddings(options.out)
     rows = found.rows(0, found.num_records).astype(np.float32)
-    labels = None
-    if options.probe is not None:
-        labels = read_probe_labels(Path(options.probe), found.names, options.label_columns, options.task)
+    if labels is not None:
         _say(options, probe(rows, labels, seed=options.seed))
     if options.pca is not None and kind is not None:
         _draw(Path(options.pca), kind, rows, labels)

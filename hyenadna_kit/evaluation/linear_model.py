@@ -7,7 +7,7 @@ are laid out as those of a head. The penalty is chosen on rows that are set asid
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -51,6 +51,8 @@ class Penalty:
     """What is best on the rows set aside: the lowest loss, or the highest MCC. Of values it is the loss."""
     tolerance: float = 1e-4
     """Where a logistic regression stops: the largest slope of the mean loss that is left."""
+    refit: bool = False
+    """Fit the best one anew, on the rows set aside as well."""
 
     def __post_init__(self) -> None:
         if not self.strengths or not all(0 < strength < math.inf for strength in self.strengths):
@@ -97,7 +99,7 @@ def fit_linear(
         objective: What is predicted. The columns of multilabel and regression are fitted one by one.
         train: Rows to fit.
         penalty: Strengths that are tried on ``validation``.
-        validation: Rows that decide between the strengths; None takes the first strength.
+        validation: Rows set aside, which decide between the strengths; None takes the first strength.
         num_classes: Classes of multiclass.
 
     Raises:
@@ -116,6 +118,28 @@ def fit_linear(
 
 
 def _fit(
+    objective: Objective,
+    train: LabelledRows,
+    validation: LabelledRows | None,
+    *,
+    penalty: Penalty,
+    num_classes: int,
+) -> _Fit:
+    """Fit one label a row."""
+    best = _best_fit(objective, train, validation, penalty=penalty, num_classes=num_classes)
+    if validation is None or not penalty.refit:
+        return best
+    if not math.isnan(best.strength):
+        penalty = replace(penalty, strengths=(best.strength,))
+    return _best_fit(objective, _joined(train, validation), None, penalty=penalty, num_classes=num_classes)
+
+
+def _joined(*parts: LabelledRows) -> LabelledRows:
+    features, labels = zip(*parts, strict=True)
+    return LabelledRows(sparse.vstack(features, format="csr"), np.concatenate(labels))
+
+
+def _best_fit(
     objective: Objective,
     train: LabelledRows,
     validation: LabelledRows | None,

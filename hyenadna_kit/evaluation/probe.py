@@ -2,8 +2,9 @@
 
 In: embeddings, one row a record, and labels from a table. Out: metrics with 95 % intervals.
 
-Rows are held out by the column ``side`` of the table (fitted on ``train``, measured on ``test``), or else
-five times in turn, a fifth each: every row is then predicted by a model that has not seen it.
+Rows are held out by the column ``side`` of the table (fitted on ``train`` and ``validation``, measured on
+``test``), or else five times in turn, a fifth each: every row is then predicted by a model that has not seen
+it.
 """
 
 import math
@@ -29,9 +30,10 @@ from hyenadna_kit.io.table_cells import Column
 from hyenadna_kit.io.tables import read_raw_table, table_columns
 from hyenadna_kit.io.text_lines import shortened
 from hyenadna_kit.io.typed_columns import first_without_label
+from hyenadna_kit.windows.splits import SIDES, TEST, TRAIN, VALIDATION
 
-SIDE, TRAIN, TEST = "side", "train", "test"
-"""The column that says which rows are held out, and what it holds."""
+SIDE = "side"
+"""The column that says which rows are held out: ``train``, ``validation`` or ``test``."""
 
 NUM_FOLDS = 5
 """Parts that are held out in turn."""
@@ -48,6 +50,9 @@ class Fold(NamedTuple):
     """Numbers of the rows that a probe is fitted on."""
     held_out: Int[np.ndarray, " rows"]
     """Numbers of those that it predicts."""
+    decisive: Int[np.ndarray, " rows"] | None
+    """Those of the fitted ones on which the penalty is chosen, before they are fitted, too; None draws a
+    fifth of them."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class ProbeLabels:
     names: tuple[str, ...]
     """Names of the classes, or of the columns."""
     sides: tuple[str, ...] | None = None
-    """``train`` or ``test`` of each row; None holds rows out in turn."""
+    """``train``, ``validation`` or ``test`` of each row; None holds rows out in turn."""
 
     def colours(self) -> tuple[str, ...] | NDArray[np.floating[Any]]:
         """Return the class of each row, or the number in its first column."""
@@ -121,10 +126,12 @@ def read_probe_labels(
     if sides is None:
         return found
     texts = tuple(map(str, sides.tolist() if isinstance(sides, np.ndarray) else sides))
-    wrong = next((text for text in texts if text not in (TRAIN, TEST)), None)
-    if wrong is not None or len(set(texts)) < 2:
-        has = "one of them alone" if wrong is None else shortened(wrong)
-        raise InputError(f"{path}: column {SIDE!r} must say {TRAIN} and {TEST}, and holds {has}")
+    wrong = next((text for text in texts if text not in SIDES), None)
+    if wrong is not None or not {TRAIN, TEST} <= set(texts):
+        has = " and ".join(sorted(set(texts))) if wrong is None else shortened(wrong)
+        raise InputError(
+            f"{path}: column {SIDE!r} must say {TRAIN} and {TEST}, and may say {VALIDATION}; it holds {has}"
+        )
     return ProbeLabels(found.objective, found.labels, found.names, texts)
 
 
@@ -157,7 +164,7 @@ def probe(embeddings: Float[np.ndarray, "rows width"], labels: ProbeLabels, *, s
 def _predict(
     embeddings: NDArray[np.floating[Any]], labels: ProbeLabels, fold: Fold, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return what a probe says of held-out rows; its penalty is chosen on a fifth of the others."""
+    """Return what a probe says of held-out rows."""
     fitted = embeddings[fold.fitted].astype(np.float64)
     mean, deviation = fitted.mean(0), fitted.std(0)
     deviation[deviation == 0] = 1
@@ -166,14 +173,16 @@ def _predict(
         """Return rows with mean 0 and deviation 1 among those that are fitted."""
         return sparse.csr_matrix((embeddings[rows] - mean) / deviation)
 
-    inner = next(_turns(labels, fold.fitted, generator))
-    train, decisive = (LabelledRows(features(rows), labels.labels[rows]) for rows in inner)
+    decisive = fold.decisive
+    if decisive is None:
+        decisive = next(_turns(labels, fold.fitted, generator)).held_out
+    train = np.setdiff1d(fold.fitted, decisive)
     width = embeddings.shape[1]
     model = fit_linear(
         labels.objective,
-        train,
-        penalty=Penalty(tuple(strength / width for strength in _STRENGTHS)),
-        validation=decisive,
+        LabelledRows(features(train), labels.labels[train]),
+        penalty=Penalty(tuple(strength / width for strength in _STRENGTHS), refit=True),
+        validation=LabelledRows(features(decisive), labels.labels[decisive]),
         num_classes=len(labels.names),
     )
     return np.asarray(model.predict(features(fold.held_out)), dtype=np.float64)
@@ -184,7 +193,10 @@ def _folds(labels: ProbeLabels, generator: np.random.Generator) -> Iterator[Fold
         yield from _turns(labels, np.arange(len(labels.labels)), generator)
         return
     sides = np.array(labels.sides)
-    yield Fold(np.flatnonzero(sides == TRAIN), np.flatnonzero(sides == TEST))
+    decisive = np.flatnonzero(sides == VALIDATION)
+    yield Fold(
+        np.flatnonzero(sides != TEST), np.flatnonzero(sides == TEST), decisive if decisive.size else None
+    )
 
 
 def _turns(labels: ProbeLabels, rows: NDArray[np.int64], generator: np.random.Generator) -> Iterator[Fold]:
@@ -194,7 +206,7 @@ def _turns(labels: ProbeLabels, rows: NDArray[np.int64], generator: np.random.Ge
         shuffled = shuffled[np.argsort(labels.labels[shuffled], kind="stable")]
     turn = np.arange(len(shuffled)) % NUM_FOLDS
     for number in range(NUM_FOLDS):
-        yield Fold(np.sort(shuffled[turn != number]), np.sort(shuffled[turn == number]))
+        yield Fold(np.sort(shuffled[turn != number]), np.sort(shuffled[turn == number]), None)
 
 
 def _columns_of_records(

@@ -40,6 +40,7 @@ def folder(tmp_path, monkeypatch):
         "sequence,label\n" + "".join(f"{'AC'[label] * 4}{text},{label}\n" for text, label in rows)
     )
     Path("g.fa").write_text(">c\n" + "".join(generator.choices("ACGT", k=400)) + "\n")
+    Path("l.csv").write_text("label\n1\n")
     Path("x.bed").write_text("c\t5\t25\tlate\nc\t0\t9\tearly\t0\t-\n")
     return tmp_path
 
@@ -121,6 +122,7 @@ MISTAKES = {
     ),
     "picture": (["--input", "x.csv", "--out", "y.h5", "--pca", "p.jpg"], "--pca must end with"),
     "suffix": (["--input", "x.csv", "--out", "y.txt"], "--out y.txt must end in .h5 or .hdf5"),
+    "labels": (["--input", "x.csv", "--out", "y.h5", "--probe", "l.csv"], "l.csv has 1 rows without names"),
     "length": (["--input", "x.csv", "--out", "y.h5", "--length", "0"], "length must be at least 1, got 0"),
 }
 

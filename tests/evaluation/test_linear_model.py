@@ -121,6 +121,27 @@ def test_strength_is_the_best_on_the_rows_set_aside(objective, criterion):
     assert model.strengths == (best,)
 
 
+@pytest.mark.parametrize("objective", ["binary", "multiclass", "regression"])
+def test_best_strength_is_fitted_anew_on_all_rows(objective):
+    values, labels = features(120), RNG(8).integers(0, 2, 120)
+    labels = labels.astype(float) if objective == "regression" else labels
+    train, held_out = rows(values[:80], labels[:80]), rows(values[80:], labels[80:])
+    strengths = (1e-4, 1e-2, 1.0)
+    model = fit_linear(objective, train, validation=held_out, penalty=Penalty(strengths, refit=True))
+    (best,) = fit_linear(objective, train, validation=held_out, penalty=Penalty(strengths)).strengths
+    assert model.strengths == (best,)
+    whole = fit_linear(objective, rows(values, labels), penalty=Penalty((best,)))
+    assert model.predict(train.features) == pytest.approx(whole.predict(train.features), abs=1e-6)
+
+
+def test_a_class_that_the_rows_set_aside_alone_hold_is_fitted_anew():
+    values, labels = features(40), np.repeat([0, 1], 20)
+    train, held_out = rows(values[:20], labels[:20]), rows(values[20:], labels[20:])
+    model = fit_linear("binary", train, validation=held_out, penalty=Penalty((0.3, 3.0), refit=True))
+    assert model.strengths == (0.3,)
+    assert np.ptp(model.predict(train.features)) > 0
+
+
 @pytest.mark.parametrize("objective", ["binary", "regression"])
 def test_first_strength_is_taken_where_nothing_decides(objective):
     train = rows(features(20), RNG(7).integers(0, 2, 20).astype(float))

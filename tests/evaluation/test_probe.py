@@ -49,6 +49,20 @@ def test_held_out_side_decides_alone():
     assert mirrored == pytest.approx(1 - found.metrics["auroc"].value)
 
 
+def test_validation_chooses_the_penalty_and_is_fitted_with_the_rest():
+    truth = (TRUTH > 0).astype(int)
+    sides = ("train",) * 50 + ("validation",) * 30 + ("test",) * 40
+    found = probe(ROWS, labels_of(truth, "binary", ("0", "1"), sides))
+    assert (found.num_fitted, found.num_held_out) == (80, 40)
+    assert found.metrics["auroc"].value > 0.95
+    # What separates the classes is known from the validation rows alone.
+    hidden = np.zeros((120, 1), dtype=np.float32)
+    hidden[50:, 0] = 2 * truth[50:] - 1
+    drawn = np.random.default_rng(5).normal(size=(120, 1)).astype(np.float32)
+    rows = np.concatenate([drawn, hidden], axis=1)
+    assert probe(rows, labels_of(truth, "binary", ("0", "1"), sides)).metrics["auroc"].value > 0.95
+
+
 def test_a_constant_column_does_no_harm():
     rows = np.concatenate([ROWS, np.ones((120, 1), dtype=np.float32)], axis=1)
     labels = labels_of((TRUTH > 0).astype(int), "binary", ("0", "1"))
@@ -102,8 +116,13 @@ MISTAKES = {
     "empty": ("label\n1\nnan\n", {}, "line 3, column 'label': expected a label"),
     "one class": ("label\nx\nx\n", {}, "needs at least two classes, got 1 \\(x\\)"),
     "text": ("label\nx\ny\n", {"objective": "regression"}, "holds text, such as 'x'"),
-    "side": ("label,side\n0,train\n1,dev\n", {}, "must say train and test, and holds 'dev'"),
-    "one side": ("label,side\n0,train\n1,train\n", {}, "and holds one of them alone"),
+    "side": (
+        "label,side\n0,train\n1,dev\n",
+        {},
+        "must say train and test, and may say validation; it holds 'dev'",
+    ),
+    "one side": ("label,side\n0,train\n1,train\n", {}, "must say train and test, .* it holds train"),
+    "no test": ("label,side\n0,train\n1,validation\n", {}, "it holds train and validation"),
 }
 
 
