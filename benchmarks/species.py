@@ -110,15 +110,16 @@ def rows_of(task: Path) -> dict[str, list[dict[str, str]]]:
 def probed(
     model: str, rows: dict[str, list[dict[str, str]]], store: Path, out: Path, length: int
 ) -> dict[str, Any]:
-    """Return what a linear model reads off the states; it is fitted on all windows but those of the test."""
+    """Return what a linear model reads off the states of both strands."""
     table = out.with_suffix(".csv")
     with table.open("w", newline="") as lines:
         writer = csv.DictWriter(lines, COLUMNS, extrasaction="ignore")
         writer.writeheader()
         for side, of_side in rows.items():
-            writer.writerows(row | {"side": TEST if side == TEST else TRAIN} for row in of_side)
+            writer.writerows(row | {"side": side} for row in of_side)
     words = ["--model", model, "--input", str(table), "--genome", str(store), "--length", str(length)]
-    run("embed", *words, "--precision", "auto", "--probe", str(table), "--out", str(out))
+    words += ["--average_strands", "--precision", "auto", "--probe", str(table)]
+    run("embed", *words, "--out", str(out))
     found: dict[str, Any] = json.loads(out.with_suffix(".probe.json").read_text())
     return found
 
