@@ -139,9 +139,8 @@ class Embedder:
         ids = batch.input_ids.to(device)
         mask = None if batch.attention_mask is None else batch.attention_mask.to(device)
         layers = self.layer_numbers
-        rows = torch.empty(
-            *(ids.shape if self._pooler is None else ids.shape[:1]), len(layers), self._d_model
-        )
+        shape = ids.shape if self._pooler is None else ids.shape[:1]
+        rows = torch.empty(*shape, len(layers), self._d_model)
         for layer, states in self._states(ids, mask):
             rows[..., layers.index(layer), :] = states if self._pooler is None else self._pooler(states, mask)
         return rows.flatten(-2).numpy()
