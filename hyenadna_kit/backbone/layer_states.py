@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hyenadna_kit.backbone.backbone import Backbone
 from hyenadna_kit.backbone.block import Block
-from hyenadna_kit.backbone.memory import InferencePlan, plan_inference
+from hyenadna_kit.backbone.inference import InferencePlan
+from hyenadna_kit.backbone.memory import plan_inference
 
 
 def states_of_layers(
