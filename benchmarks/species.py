@@ -4,9 +4,9 @@
 
 FOLDER holds the genomes, MODEL is a pretrained model (yeast-tiny: it has seen none of them), RUNS a folder
 for tables and runs. MODEL is pretrained on the training stretches of the six genomes, without labels, by
-configs/pretrain/bacteria.yaml; then a logistic regression is fitted on its mean states of training windows,
-as `hyenadna-kit embed --probe` does. Prints and records the accuracy on the test windows, beside that of a
-logistic regression on counts of k-mers.
+configs/pretrain/bacteria.yaml; then linear discriminants are fitted on its mean states of training and
+validation windows, of both strands and after every block, as `hyenadna-kit embed --probe` does. Prints and
+records the accuracy on the test windows, beside that of a logistic regression on counts of k-mers.
 """
 
 import csv
@@ -36,6 +36,7 @@ GENOMES = {
     "haemophilus": "haemophilus_influenzae_GCA_000027305.fna.gz",
 }
 COLUMNS = ("contig", "start", "end", "strand", "label", "side")
+STATES = ("--layer", "1,2,3,4,-1", "--average_strands")
 METRICS = ("accuracy", "mcc")
 
 
@@ -118,7 +119,7 @@ def probed(
         for side, of_side in rows.items():
             writer.writerows(row | {"side": side} for row in of_side)
     words = ["--model", model, "--input", str(table), "--genome", str(store), "--length", str(length)]
-    words += ["--average_strands", "--precision", "auto", "--probe", str(table)]
+    words += [*STATES, "--precision", "auto", "--probe", str(table), "--classifier", "discriminant"]
     run("embed", *words, "--out", str(out))
     found: dict[str, Any] = json.loads(out.with_suffix(".probe.json").read_text())
     return found

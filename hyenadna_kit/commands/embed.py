@@ -60,6 +60,9 @@ class EmbedOptions:
     """Columns of --probe that are predicted, and colour --pca."""
     task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
     """What --probe predicts; default: classes where labels are text, or up to 20 whole numbers from 0 on."""
+    classifier: Literal["logistic", "discriminant"] = "logistic"
+    """What tells the classes of --probe apart: a logistic regression with a penalty, or linear discriminants
+    with a shrunk covariance, which use few rows of many numbers better."""
     pca: str | None = None
     """Picture (.png, .svg or .pdf) of the first two principal components, coloured by the labels of
     --probe."""
@@ -146,10 +149,12 @@ def _labels(options: EmbedOptions, records: "RecordFile") -> "ProbeLabels | None
     """Return the labels of all records, so that a wrong table is told before the work and not after it."""
     if options.probe is None:
         return None
-    from hyenadna_kit.evaluation.probe import read_probe_labels
+    from hyenadna_kit.evaluation.probe import check_classifier, read_probe_labels
 
     names = [record.name for record in records]
-    return read_probe_labels(Path(options.probe), names, options.label_columns, options.task)
+    labels = read_probe_labels(Path(options.probe), names, options.label_columns, options.task)
+    check_classifier(options.classifier, labels.objective)
+    return labels
 
 
 def _look_at(options: EmbedOptions, labels: "ProbeLabels | None", kind: str | None) -> None:
@@ -162,7 +167,7 @@ def _look_at(options: EmbedOptions, labels: "ProbeLabels | None", kind: str | No
     found = Embeddings(options.out)
     rows = found.rows(0, found.num_records).astype(np.float32)
     if labels is not None:
-        _say(options, probe(rows, labels, seed=options.seed))
+        _say(options, probe(rows, labels, classifier=options.classifier, seed=options.seed))
     if options.pca is not None and kind is not None:
         _draw(Path(options.pca), kind, rows, labels)
 

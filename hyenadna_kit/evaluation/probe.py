@@ -1,6 +1,7 @@
 """What a linear model reads off embeddings, always on rows that it was not fitted on.
 
-In: embeddings, one row a record, and labels from a table. Out: metrics with 95 % intervals.
+In: embeddings, one row a record, and labels from a table. Out: metrics with 95 % intervals. Classes are told
+apart by a logistic regression or by linear discriminants, values are predicted by a ridge regression.
 
 Rows are held out by the column ``side`` of the table (fitted on ``train`` and ``validation``, measured on
 ``test``), or else five times in turn, a fifth each: every row is then predicted by a model that has not seen
@@ -11,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -20,6 +21,7 @@ from scipy import sparse
 
 from hyenadna_kit.errors import InputError
 from hyenadna_kit.evaluation.bootstrap import Estimate, bootstrap
+from hyenadna_kit.evaluation.discriminant import fit_discriminant
 from hyenadna_kit.evaluation.linear_model import LabelledRows, Penalty, fit_linear
 from hyenadna_kit.evaluation.metrics import evaluate_predictions
 from hyenadna_kit.heads.objectives import Objective
@@ -35,9 +37,13 @@ from hyenadna_kit.windows.splits import SIDES, TEST, TRAIN, VALIDATION
 SIDE = "side"
 """The column that says which rows are held out: ``train``, ``validation`` or ``test``."""
 
+Classifier = Literal["logistic", "discriminant"]
+"""What tells classes apart: logistic regression, or linear discriminants."""
+
 NUM_FOLDS = 5
 """Parts that are held out in turn."""
 
+_CLASSES = ("binary", "multiclass")
 _STRENGTHS = (0.1, 1.0, 0.01, 10.0, 0.001, 100.0)
 _MOST_NUMBERED_CLASSES = 20
 _LEAST_ROWS = 2 * NUM_FOLDS
@@ -70,7 +76,7 @@ class ProbeLabels:
 
     def colours(self) -> tuple[str, ...] | NDArray[np.floating[Any]]:
         """Return the class of each row, or the number in its first column."""
-        if self.objective in ("binary", "multiclass"):
+        if self.objective in _CLASSES:
             return tuple(self.names[number] for number in self.labels.tolist())
         return np.asarray(self.labels[:, 0], dtype=np.float64)
 
@@ -81,6 +87,8 @@ class ProbeResult:
 
     labels: ProbeLabels
     """What was predicted."""
+    method: str
+    """What predicted it: logistic, discriminant or ridge."""
     num_fitted: int
     """Rows that the probe, or each of those of several folds, was fitted on; of folds the fewest."""
     num_held_out: int
@@ -95,6 +103,7 @@ class ProbeResult:
         return {
             "task": self.labels.objective,
             "labels": list(self.labels.names),
+            "method": self.method,
             "held_out_by": way,
             "rows_fitted": self.num_fitted,
             "rows_held_out": self.num_held_out,
@@ -135,22 +144,41 @@ def read_probe_labels(
     return ProbeLabels(found.objective, found.labels, found.names, texts)
 
 
-def probe(embeddings: Float[np.ndarray, "rows width"], labels: ProbeLabels, *, seed: int = 0) -> ProbeResult:
+def check_classifier(classifier: Classifier, objective: Objective) -> None:
+    """Refuse linear discriminants of what is no class.
+
+    Raises:
+        InputError: They are asked for.
+    """
+    if classifier == "discriminant" and objective not in _CLASSES:
+        raise InputError(f"linear discriminants tell classes apart, and the labels are {objective}")
+
+
+def probe(
+    embeddings: Float[np.ndarray, "rows width"],
+    labels: ProbeLabels,
+    *,
+    classifier: Classifier = "logistic",
+    seed: int = 0,
+) -> ProbeResult:
     """Fit linear models on embeddings, and measure them on rows that they were not fitted on.
 
     Args:
         embeddings: One row a record.
         labels: What is predicted.
+        classifier: What tells classes apart. Discriminants choose no penalty.
         seed: Of the folds and of the draws of intervals.
 
     Raises:
-        InputError: There are fewer than 10 rows, or nothing to fit or measure.
+        InputError: There are fewer than 10 rows, nothing to fit or measure, or discriminants of no classes.
     """
+    check_classifier(classifier, labels.objective)
     if len(embeddings) < _LEAST_ROWS:
         raise InputError(f"a probe needs {_LEAST_ROWS} records at least, got {len(embeddings)}")
     generator = np.random.default_rng(seed)
     folds = list(_folds(labels, generator))
-    predictions = [_predict(embeddings, labels, fold, generator) for fold in folds]
+    predict = _discriminant if classifier == "discriminant" else _penalised
+    predictions = [predict(embeddings, labels, fold, generator) for fold in folds]
     rows = np.concatenate([fold.held_out for fold in folds])
     truth, found = labels.labels[rows], np.concatenate(predictions).astype(np.float32)
     metrics = bootstrap(
@@ -158,13 +186,25 @@ def probe(embeddings: Float[np.ndarray, "rows width"], labels: ProbeLabels, *, s
         len(rows),
         generator=generator,
     )
-    return ProbeResult(labels, min(len(fold.fitted) for fold in folds), len(rows), metrics)
+    method = "ridge" if labels.objective == "regression" else classifier
+    return ProbeResult(labels, method, min(len(fold.fitted) for fold in folds), len(rows), metrics)
 
 
-def _predict(
+def _discriminant(
+    embeddings: NDArray[np.floating[Any]], labels: ProbeLabels, fold: Fold, _: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return what linear discriminants say of held-out rows."""
+    assert labels.objective == "binary" or labels.objective == "multiclass"
+    fitted = embeddings[fold.fitted].astype(np.float64)
+    classes = labels.labels[fold.fitted].astype(np.int64)
+    predict = fit_discriminant(labels.objective, fitted, classes, num_classes=len(labels.names))
+    return predict(embeddings[fold.held_out].astype(np.float64))
+
+
+def _penalised(
     embeddings: NDArray[np.floating[Any]], labels: ProbeLabels, fold: Fold, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return what a probe says of held-out rows."""
+    """Return what a logistic or ridge regression says of held-out rows."""
     fitted = embeddings[fold.fitted].astype(np.float64)
     mean, deviation = fitted.mean(0), fitted.std(0)
     deviation[deviation == 0] = 1
@@ -202,7 +242,7 @@ def _folds(labels: ProbeLabels, generator: np.random.Generator) -> Iterator[Fold
 def _turns(labels: ProbeLabels, rows: NDArray[np.int64], generator: np.random.Generator) -> Iterator[Fold]:
     """Yield the rows with a fifth held out, five times; classes are spread evenly."""
     shuffled = generator.permutation(rows)
-    if labels.objective in ("binary", "multiclass"):
+    if labels.objective in _CLASSES:
         shuffled = shuffled[np.argsort(labels.labels[shuffled], kind="stable")]
     turn = np.arange(len(shuffled)) % NUM_FOLDS
     for number in range(NUM_FOLDS):

@@ -41,6 +41,7 @@ def folder(tmp_path, monkeypatch):
     )
     Path("g.fa").write_text(">c\n" + "".join(generator.choices("ACGT", k=400)) + "\n")
     Path("l.csv").write_text("label\n1\n")
+    Path("v.csv").write_text("label\n" + "0.5\n" * 40)
     Path("x.bed").write_text("c\t5\t25\tlate\nc\t0\t9\tearly\t0\t-\n")
     return tmp_path
 
@@ -93,6 +94,7 @@ def test_probe_and_picture_come_by_choice(model, folder, capsys):
     found = json.loads(Path("x.probe.json").read_text())
     assert (found["task"], found["rows_held_out"]) == ("binary", 40)
     assert found["metrics"]["auroc"]["low"] <= found["metrics"]["auroc"]["value"]
+    assert found["method"] == "logistic"
     said = capsys.readouterr().out
     assert "binary probe, 40 rows held out, 95 % interval" in said
     assert f"auroc             {found['metrics']['auroc']['value']:8.4f}" in said
@@ -122,6 +124,10 @@ MISTAKES = {
     ),
     "picture": (["--input", "x.csv", "--out", "y.h5", "--pca", "p.jpg"], "--pca must end with"),
     "suffix": (["--input", "x.csv", "--out", "y.txt"], "--out y.txt must end in .h5 or .hdf5"),
+    "discriminants of values": (
+        ["--input", "x.csv", "--out", "y.h5", "--probe", "v.csv", "--classifier", "discriminant"],
+        "linear discriminants tell classes apart, and the labels are regression",
+    ),
     "labels": (["--input", "x.csv", "--out", "y.h5", "--probe", "l.csv"], "l.csv has 1 rows without names"),
     "length": (["--input", "x.csv", "--out", "y.h5", "--length", "0"], "length must be at least 1, got 0"),
 }

@@ -16,20 +16,30 @@ def labels_of(values, objective, names, sides=None):
     return ProbeLabels(objective, np.array(values), names, sides)
 
 
-def test_what_is_linear_is_found():
-    found = probe(ROWS, labels_of((TRUTH > 0).astype(int), "binary", ("no", "yes")))
+@pytest.mark.parametrize("classifier", ["logistic", "discriminant"])
+def test_what_is_linear_is_found(classifier):
+    found = probe(ROWS, labels_of((TRUTH > 0).astype(int), "binary", ("no", "yes")), classifier=classifier)
+    assert found.method == classifier
     assert found.metrics["auroc"].value > 0.95
     assert found.metrics["auroc"].low <= found.metrics["auroc"].value <= found.metrics["auroc"].high
+    classes = np.digitize(TRUTH, [-1.5, 1.5])
+    three = probe(ROWS, labels_of(classes, "multiclass", ("a", "b", "c")), classifier=classifier)
+    assert three.metrics["mcc"].value > 0.6
+
+
+def test_values_that_are_linear_are_found():
     values = probe(ROWS, labels_of(TRUTH[:, None], "regression", ("y",)))
     assert values.metrics["pearson"].value > 0.99
-    classes = np.digitize(TRUTH, [-1.5, 1.5])
-    assert probe(ROWS, labels_of(classes, "multiclass", ("a", "b", "c"))).metrics["mcc"].value > 0.6
+    assert values.method == "ridge"
+    with pytest.raises(InputError, match="tell classes apart, and the labels are regression"):
+        probe(ROWS, labels_of(TRUTH[:, None], "regression", ("y",)), classifier="discriminant")
 
 
-def test_labels_by_chance_are_not_learned():
+@pytest.mark.parametrize("classifier", ["logistic", "discriminant"])
+def test_labels_by_chance_are_not_learned(classifier):
     chance = np.random.default_rng(1).integers(2, size=120)
     wide = np.random.default_rng(2).normal(size=(120, 300)).astype(np.float32)
-    found = probe(wide, labels_of(chance, "binary", ("0", "1"))).metrics["auroc"]
+    found = probe(wide, labels_of(chance, "binary", ("0", "1")), classifier=classifier).metrics["auroc"]
     assert found.low < 0.5 < found.high
 
 
@@ -38,14 +48,15 @@ def test_same_seed_gives_same_figures():
     assert probe(ROWS, labels, seed=3).as_plain_data() == probe(ROWS, labels, seed=3).as_plain_data()
 
 
-def test_held_out_side_decides_alone():
+@pytest.mark.parametrize("classifier", ["logistic", "discriminant"])
+def test_held_out_side_decides_alone(classifier):
     truth = (TRUTH > 0).astype(int)
     sides = ("train",) * 80 + ("test",) * 40
     labels = labels_of(truth, "binary", ("0", "1"), sides)
-    found = probe(ROWS, labels)
+    found = probe(ROWS, labels, classifier=classifier)
     assert (found.num_fitted, found.num_held_out) == (80, 40)
     turned = labels_of(np.concatenate([truth[:80], 1 - truth[80:]]), "binary", ("0", "1"), sides)
-    mirrored = probe(ROWS, turned).metrics["auroc"].value
+    mirrored = probe(ROWS, turned, classifier=classifier).metrics["auroc"].value
     assert mirrored == pytest.approx(1 - found.metrics["auroc"].value)
 
 
