@@ -170,7 +170,8 @@ def probe(
         seed: Of the folds and of the draws of intervals.
 
     Raises:
-        InputError: There are fewer than 10 rows, nothing to fit or measure, or discriminants of no classes.
+        InputError: There are fewer than 10 rows, nothing to fit or measure, or discriminants are asked for
+            where labels are no classes or a class has a single row to fit.
     """
     check_classifier(classifier, labels.objective)
     if len(embeddings) < _LEAST_ROWS:
@@ -194,11 +195,17 @@ def _discriminant(
     embeddings: NDArray[np.floating[Any]], labels: ProbeLabels, fold: Fold, _: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return what linear discriminants say of held-out rows."""
-    assert labels.objective == "binary" or labels.objective == "multiclass"
     fitted = embeddings[fold.fitted].astype(np.float64)
     classes = labels.labels[fold.fitted].astype(np.int64)
-    predict = fit_discriminant(labels.objective, fitted, classes, num_classes=len(labels.names))
-    return predict(embeddings[fold.held_out].astype(np.float64))
+    single = np.flatnonzero(np.bincount(classes) == 1)
+    if single.size:
+        raise InputError(
+            f"linear discriminants need two rows of a class, and one alone of {labels.names[single[0]]!r} is "
+            "there to be fitted; leave it out, or take the classifier logistic"
+        )
+    predict = fit_discriminant(fitted, classes, num_classes=len(labels.names))
+    probabilities = predict(embeddings[fold.held_out].astype(np.float64))
+    return probabilities[:, 1:] if labels.objective == "binary" else probabilities
 
 
 def _penalised(

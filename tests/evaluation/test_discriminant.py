@@ -23,36 +23,27 @@ def test_with_many_rows_they_are_normal_distributions_of_one_covariance():
     distances = [others - rows[classes == each].mean(0) for each in range(3)]
     logits = np.stack([-np.einsum("ri,ij,rj->r", each, precision, each) / 2 for each in distances], axis=1)
     expected = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
-    found = fit_discriminant("multiclass", rows, classes, num_classes=3)(others)
+    found = fit_discriminant(rows, classes, num_classes=3)(others)
     assert np.abs(found - expected).max() < 0.02
-
-
-def test_yes_is_the_second_of_two_classes():
-    rows, classes = drawn(300)
-    two = classes < 2
-    whole = fit_discriminant("multiclass", rows[two], classes[two], num_classes=2)(rows)
-    found = fit_discriminant("binary", rows[two], classes[two], num_classes=2)(rows)
-    assert np.array_equal(found, whole[:, 1:])
 
 
 def test_a_class_that_no_row_has_gets_no_chance():
     rows, classes = drawn(300)
-    found = fit_discriminant("multiclass", rows, 2 * classes, num_classes=6)(rows)
+    found = fit_discriminant(rows, 2 * classes, num_classes=6)(rows)
     assert found.shape == (300, 6)
     assert (found[:, [1, 3, 5]] == 0).all()
     assert found.sum(1) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("objective", "expected"), [("multiclass", [0, 1, 0]), ("binary", [1])])
-def test_single_class_is_predicted_always(objective, expected):
+def test_single_class_is_predicted_always():
     rows, _ = drawn(5)
-    predict = fit_discriminant(objective, rows, np.ones(5, dtype=int), num_classes=len(expected) % 2 + 2)
-    assert predict(rows)[:, : len(expected)].tolist() == [expected] * 5
+    predict = fit_discriminant(rows, np.ones(5, dtype=int), num_classes=3)
+    assert predict(rows).tolist() == [[0, 1, 0]] * 5
 
 
 def test_more_columns_than_rows_and_a_constant_one_do_no_harm():
     rows, classes = drawn(80)
     wide = np.concatenate([rows, RNG(3).normal(size=(80, 200)), np.ones((80, 1))], axis=1)
-    found = fit_discriminant("multiclass", wide[:60], classes[:60], num_classes=3)(wide[60:])
+    found = fit_discriminant(wide[:60], classes[:60], num_classes=3)(wide[60:])
     assert np.isfinite(found).all()
     assert (found.argmax(1) == classes[60:]).mean() > 0.6

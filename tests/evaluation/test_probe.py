@@ -35,6 +35,13 @@ def test_values_that_are_linear_are_found():
         probe(ROWS, labels_of(TRUTH[:, None], "regression", ("y",)), classifier="discriminant")
 
 
+def test_discriminants_of_a_class_with_one_row_are_refused():
+    classes, sides = [0] * 60 + [1] * 59 + [2], ("test",) * 40 + ("train",) * 80
+    labels = labels_of(classes, "multiclass", ("a", "b", "rare"), sides)
+    with pytest.raises(InputError, match="need two rows of a class, and one alone of 'rare' is there"):
+        probe(ROWS, labels, classifier="discriminant")
+
+
 @pytest.mark.parametrize("classifier", ["logistic", "discriminant"])
 def test_labels_by_chance_are_not_learned(classifier):
     chance = np.random.default_rng(1).integers(2, size=120)
