@@ -6,7 +6,8 @@ FOLDER holds the genomes, MODEL is a pretrained model (yeast-tiny: it has seen n
 for tables and runs. MODEL is pretrained on the training stretches of the six genomes, without labels, by
 configs/pretrain/bacteria.yaml; then linear discriminants are fitted on its mean states of training and
 validation windows, of both strands and after every block, as `hyenadna-kit embed --probe` does. Prints and
-records the accuracy on the test windows, beside that of a logistic regression on counts of k-mers.
+records the accuracy on the test windows, beside that of a logistic regression on counts of k-mers of the
+same windows.
 """
 
 import csv
@@ -126,7 +127,7 @@ def probed(
 
 
 def kmer_floor(rows: dict[str, list[dict[str, str]]], store: Path) -> dict[str, float]:
-    """Return the figures of the k-mer floor, the penalty chosen on the validation windows."""
+    """Return the figures of the k-mer floor; its penalty is chosen on the validation windows."""
     genome, names = open_genome(store), sorted(GENOMES)
 
     def of_side(side: str) -> LabelledSequences:
@@ -138,7 +139,7 @@ def kmer_floor(rows: dict[str, list[dict[str, str]]], store: Path) -> dict[str, 
         return LabelledSequences([genome.tokens(place) for place in places], labels)
 
     train, validation, test = map(of_side, (TRAIN, VALIDATION, TEST))
-    floor = fit_floor("kmer", "multiclass", train, validation=validation, num_classes=len(names))
+    floor = fit_floor("kmer", "multiclass", train, validation=validation, num_classes=len(names), refit=True)
     found = evaluate_predictions("multiclass", test.labels, floor.predict(test.sequences))
     return {name: round(found[name], 4) for name in METRICS}
 

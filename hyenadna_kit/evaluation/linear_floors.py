@@ -12,7 +12,7 @@ Penalties were settled on the ten tasks of GUE in docs/finetuning.md, and are th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -81,6 +81,7 @@ def fit_floor(
     *,
     validation: LabelledSequences | None = None,
     num_classes: int = 2,
+    refit: bool = False,
 ) -> Floor:
     """Fit a floor.
 
@@ -90,6 +91,7 @@ def fit_floor(
         train: Sequences to fit.
         validation: Sequences that the strength of the penalty is chosen on; None takes a usual one.
         num_classes: Classes of multiclass.
+        refit: Fit the best strength anew, on the validation sequences as well.
 
     Raises:
         InputError: There is nothing to fit, a column has no label in training, or a label is no class.
@@ -99,7 +101,7 @@ def fit_floor(
     features = kmer_counts if name == "kmer" else _position_features(train.sequences)
     rows = _rows(features, train)
     decisive = None if validation is None else _rows(features, validation)
-    penalty = _penalty(name, objective, rows.features)
+    penalty = replace(_penalty(name, objective, rows.features), refit=refit)
     model = fit_linear(objective, rows, penalty=penalty, validation=decisive, num_classes=num_classes)
     return Floor(features, model)
 

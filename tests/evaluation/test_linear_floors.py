@@ -15,7 +15,7 @@ from hyenadna_kit.evaluation.linear_floors import (
     kmer_penalty,
     most_features,
 )
-from hyenadna_kit.evaluation.linear_model import LabelledRows, fit_linear
+from hyenadna_kit.evaluation.linear_model import LabelledRows, Penalty, fit_linear
 from hyenadna_kit.evaluation.metrics import evaluate_predictions
 from hyenadna_kit.tokenizers.nucleotide import NucleotideTokenizer
 
@@ -122,6 +122,19 @@ def test_penalty_of_counts_does_not_depend_on_the_unit():
         for each in (counts, 100 * counts)
     )
     assert large == pytest.approx(small, abs=1e-3)
+
+
+def test_best_strength_is_fitted_anew_on_the_validation_sequences_as_well():
+    whole = sequences_with_motif(300, place=anywhere)
+    train, validation = (
+        LabelledSequences(whole.sequences[part], whole.labels[part])
+        for part in (slice(200), slice(200, None))
+    )
+    floor = fit_floor("kmer", "binary", train, validation=validation, refit=True)
+    penalty = Penalty(floor.model.strengths)
+    rows = LabelledRows(kmer_counts(whole.sequences), whole.labels)
+    expected = fit_linear("binary", rows, penalty=penalty).predict(rows.features)
+    assert floor.predict(whole.sequences) == pytest.approx(expected, abs=1e-3)
 
 
 def test_same_data_give_the_same_floor():
