@@ -113,6 +113,8 @@ def _check(options: EmbedOptions) -> str | None:
     for name in ("probe", "pca"):
         if getattr(options, name) is not None and options.pool == "none":
             raise InputError(f"--{name} takes one vector a record; give another --pool than none")
+    if options.probe is None and (options.classifier != "logistic" or options.task is not None):
+        raise InputError("--classifier and --task are for --probe; name a table of labels by it")
     if options.pca is None:
         return None
     from hyenadna_kit.plots.histogram import require_matplotlib
@@ -149,11 +151,14 @@ def _labels(options: EmbedOptions, records: "RecordFile") -> "ProbeLabels | None
     """Return the labels of all records, so that a wrong table is told before the work and not after it."""
     if options.probe is None:
         return None
-    from hyenadna_kit.evaluation.probe import check_classifier, read_probe_labels
+    from hyenadna_kit.evaluation.probe import check_probe, read_probe_labels
 
     names = [record.name for record in records]
     labels = read_probe_labels(Path(options.probe), names, options.label_columns, options.task)
-    check_classifier(options.classifier, labels.objective)
+    try:
+        check_probe(labels, classifier=options.classifier, seed=options.seed)
+    except InputError as error:
+        raise InputError(f"{options.probe}: {error}") from None
     return labels
 
 

@@ -5,12 +5,13 @@ In: a model and sequences. Out: for each one row of numbers, or a row a base; or
 bases, and padding is left out.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, SupportsIndex, get_args
 
 import numpy as np
 import torch
@@ -159,9 +160,9 @@ class Embedder:
 
 def embed(
     model: HyenaDNA,
-    sequences: Sequence[str],
+    sequences: Iterable[str],
     *,
-    layer: int | Sequence[int] = -1,
+    layer: SupportsIndex | Iterable[SupportsIndex] = -1,
     pooling: EmbeddingPooling = "mean",
     average_strands: bool = False,
     batch_size: int = 16,
@@ -183,21 +184,35 @@ def embed(
     Raises:
         InputError: A sequence is empty, holds no bases or is longer than the model's context, or an option is
             none of its kind.
+        TypeError: The sequences are one text, or a layer is no whole number.
+        ValueError: The model is being trained.
     """
-    for number, sequence in enumerate(sequences, start=1):
-        if not 0 < len(sequence) <= model.context_length:
-            raise InputError(
-                f"sequence {number} has {len(sequence):,} bases, and the model reads 1 to "
-                f"{model.context_length:,}; cut it, or take model.with_context_length"
-            )
+    if isinstance(sequences, str):
+        raise TypeError("sequences must be a list of texts, got one text; put it into a list")
+    layers = layer if isinstance(layer, Iterable) else (layer,)
     embedder = Embedder(
         model=model,
-        layers=(layer,) if isinstance(layer, int) else layer,
+        layers=tuple(map(operator.index, layers)),
         pooling=pooling,
         average_strands=average_strands,
         batch_size=batch_size,
     )
-    return embedder.embed([model.tokenizer.encode(sequence) for sequence in sequences])
+    encoded = [_encoded(model, number, sequence) for number, sequence in enumerate(sequences, start=1)]
+    return embedder.embed(encoded)
+
+
+def _encoded(model: HyenaDNA, number: int, sequence: str) -> NDArray[np.uint8]:
+    if not sequence:
+        raise InputError(f"sequence {number} holds no base; leave it out")
+    if len(sequence) > model.context_length:
+        raise InputError(
+            f"sequence {number} has {len(sequence):,} bases, and the model reads {model.context_length:,}; "
+            "cut it, or take model.with_context_length"
+        )
+    try:
+        return model.tokenizer.encode(sequence)
+    except InputError as error:
+        raise InputError(f"sequence {number}: {error}") from None
 
 
 def embed_records(
@@ -271,7 +286,7 @@ def _provenance(embedder: Embedder, records: RecordFile) -> dict[str, AttributeV
         "genome_sha256": "" if genome is None else genome.fingerprint,
         "layer": ",".join(map(str, embedder.layer_numbers)),
         "pooling": embedder.pooling,
-        "strands": "both" if embedder.reads_both_strands else "one",
+        "average_strands": int(embedder.reads_both_strands),
         "length": model.context_length,
         "batch_size": embedder.batch_size,
         "device": parameter.device.type,

@@ -144,14 +144,42 @@ def read_probe_labels(
     return ProbeLabels(found.objective, found.labels, found.names, texts)
 
 
-def check_classifier(classifier: Classifier, objective: Objective) -> None:
-    """Refuse linear discriminants of what is no class.
+def check_probe(labels: ProbeLabels, *, classifier: Classifier = "logistic", seed: int = 0) -> list[Fold]:
+    """Return the folds of a probe, once it is known that it can be made; no embeddings are needed for that.
+
+    Args:
+        labels: What is predicted.
+        classifier: What tells classes apart.
+        seed: Of the folds.
 
     Raises:
-        InputError: They are asked for.
+        InputError: There are fewer than 10 rows, a class has no row to fit (or one, for discriminants), or
+            discriminants are asked for where labels are no classes.
     """
-    if classifier == "discriminant" and objective not in _CLASSES:
-        raise InputError(f"linear discriminants tell classes apart, and the labels are {objective}")
+    if len(labels.labels) < _LEAST_ROWS:
+        raise InputError(f"a probe needs {_LEAST_ROWS} records at least, got {len(labels.labels)}")
+    folds = list(_folds(labels, np.random.default_rng(seed)))
+    if labels.objective in _CLASSES:
+        for fold in folds:
+            _check_classes(labels, fold, least=2 if classifier == "discriminant" else 1)
+    elif classifier == "discriminant":
+        raise InputError(
+            f"linear discriminants tell classes apart, and the labels are {labels.objective}; where they are "
+            "classes, say so by the task"
+        )
+    return folds
+
+
+def _check_classes(labels: ProbeLabels, fold: Fold, *, least: int) -> None:
+    """Refuse classes of which too few rows are fitted."""
+    fitted = np.bincount(labels.labels[fold.fitted], minlength=len(labels.names))
+    wanted = np.bincount(labels.labels[fold.held_out], minlength=len(labels.names)) + fitted > 0
+    lacking = np.flatnonzero(wanted & (fitted < least))
+    if lacking.size:
+        raise InputError(
+            f"class {labels.names[lacking[0]]!r} has {fitted[lacking[0]]} rows to fit and needs {least}; give it "
+            "more rows that are not held out, or leave it out"
+        )
 
 
 def probe(
@@ -170,14 +198,9 @@ def probe(
         seed: Of the folds and of the draws of intervals.
 
     Raises:
-        InputError: There are fewer than 10 rows, nothing to fit or measure, or discriminants are asked for
-            where labels are no classes or a class has a single row to fit.
+        InputError: The labels allow no probe, see :func:`check_probe`, or there is nothing to fit or measure.
     """
-    check_classifier(classifier, labels.objective)
-    if len(embeddings) < _LEAST_ROWS:
-        raise InputError(f"a probe needs {_LEAST_ROWS} records at least, got {len(embeddings)}")
-    generator = np.random.default_rng(seed)
-    folds = list(_folds(labels, generator))
+    folds, generator = check_probe(labels, classifier=classifier, seed=seed), np.random.default_rng(seed)
     predict = _discriminant if classifier == "discriminant" else _penalised
     predictions = [predict(embeddings, labels, fold, generator) for fold in folds]
     rows = np.concatenate([fold.held_out for fold in folds])
@@ -197,12 +220,6 @@ def _discriminant(
     """Return what linear discriminants say of held-out rows."""
     fitted = embeddings[fold.fitted].astype(np.float64)
     classes = labels.labels[fold.fitted].astype(np.int64)
-    single = np.flatnonzero(np.bincount(classes) == 1)
-    if single.size:
-        raise InputError(
-            f"linear discriminants need two rows of a class, and one alone of {labels.names[single[0]]!r} is "
-            "there to be fitted; leave it out, or take the classifier logistic"
-        )
     predict = fit_discriminant(fitted, classes, num_classes=len(labels.names))
     probabilities = predict(embeddings[fold.held_out].astype(np.float64))
     return probabilities[:, 1:] if labels.objective == "binary" else probabilities

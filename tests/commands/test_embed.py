@@ -70,7 +70,7 @@ def test_places_are_in_the_file(model, folder):
     assert [each.strand.value for each in found.intervals] == ["+", "-"]
     assert found.names == ["late", "early"]
     assert found.layout[1] == "float16"
-    assert (found.provenance["layer"], found.provenance["strands"]) == ("0", "one")
+    assert (found.provenance["layer"], found.provenance["average_strands"]) == ("0", 0)
     assert len(found.provenance["genome_sha256"]) == 64
 
 
@@ -83,10 +83,10 @@ def test_strands_and_layers_come_by_choice(model, folder, capsys):
     Path("other.csv").write_text("sequence\n" + others)
     assert embed(model, "--input", "other.csv", "--out", "other.h5", *words) == 0
     found, other = Embeddings("x.h5"), Embeddings("other.h5")
-    assert (found.provenance["layer"], found.provenance["strands"]) == ("2,0", "both")
+    assert (found.provenance["layer"], found.provenance["average_strands"]) == ("2,0", 1)
     assert found.rows(0, 40) == pytest.approx(other.rows(0, 40), abs=1e-5)
     assert embed(model, "--input", "x.csv", "--out", "x.h5", *words[:2], *words[3:]) == 1
-    assert "another strands, 'both' and not 'one'" in capsys.readouterr().err
+    assert "another average_strands, 1 and not 0" in capsys.readouterr().err
 
 
 def test_probe_and_picture_come_by_choice(model, folder, capsys):
@@ -126,7 +126,11 @@ MISTAKES = {
     "suffix": (["--input", "x.csv", "--out", "y.txt"], "--out y.txt must end in .h5 or .hdf5"),
     "discriminants of values": (
         ["--input", "x.csv", "--out", "y.h5", "--probe", "v.csv", "--classifier", "discriminant"],
-        "linear discriminants tell classes apart, and the labels are regression",
+        "v.csv: linear discriminants tell classes apart, and the labels are regression; where they are",
+    ),
+    "classifier of nothing": (
+        ["--input", "x.csv", "--out", "y.h5", "--classifier", "discriminant"],
+        "--classifier and --task are for --probe",
     ),
     "labels": (["--input", "x.csv", "--out", "y.h5", "--probe", "l.csv"], "l.csv has 1 rows without names"),
     "length": (["--input", "x.csv", "--out", "y.h5", "--length", "0"], "length must be at least 1, got 0"),

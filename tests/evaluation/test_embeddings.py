@@ -1,5 +1,6 @@
 """What a model makes of sequences: against passes of one sequence, whatever it is batched with."""
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -139,9 +140,30 @@ def test_mistakes_name_value_and_choices(no_shape_checks, options, message):
         Embedder(model=build(), **options)
 
 
-@pytest.mark.parametrize("sequence", ["", "A" * 65])
-def test_sequences_that_the_model_does_not_read_are_refused(sequence):
-    with pytest.raises(
-        InputError, match=f"sequence 2 has {len(sequence)} bases, and the model reads 1 to 64"
-    ):
+UNREADABLE = {
+    "": "sequence 2 holds no base; leave it out",
+    "A" * 65: "sequence 2 has 65 bases, and the model reads 64; cut it",
+    "AC!T": "sequence 2: character '!' at position 2 is no nucleotide code",
+}
+
+
+@pytest.mark.parametrize(("sequence", "message"), UNREADABLE.items(), ids=["empty", "long", "no base"])
+def test_sequences_that_the_model_does_not_read_are_refused(sequence, message):
+    with pytest.raises(InputError, match=message):
         embed(build(), ["ACGT", sequence])
+
+
+def test_sequences_and_layers_may_be_anything_that_is_gone_through_once():
+    model, texts = build(), sequences()
+    expected = embed(model, texts, layer=(1, 2))
+    found = embed(model, (text for text in texts), layer=np.array([1, 2]))
+    assert all(map(np.array_equal, expected, found))
+    assert np.array_equal(embed(model, ["ACGT"], layer=np.int64(1)), embed(model, ["ACGT"], layer=1))
+
+
+def test_what_is_no_list_of_texts_is_refused(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(TypeError, match="must be a list of texts, got one text"):
+        embed(build(), "ACGT")
+    with pytest.raises(TypeError, match="interpreted as an integer"):
+        embed(build(), ["ACGT"], layer="1,2")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hyenadna_kit.errors import InputError
-from hyenadna_kit.evaluation.probe import ProbeLabels, probe, read_probe_labels
+from hyenadna_kit.evaluation.probe import ProbeLabels, check_probe, probe, read_probe_labels
 
 ROWS = np.random.default_rng(0).normal(size=(120, 6)).astype(np.float32)
 TRUTH = ROWS @ np.array([3, -2, 0, 0, 1, 0])
@@ -35,11 +35,31 @@ def test_values_that_are_linear_are_found():
         probe(ROWS, labels_of(TRUTH[:, None], "regression", ("y",)), classifier="discriminant")
 
 
-def test_discriminants_of_a_class_with_one_row_are_refused():
-    classes, sides = [0] * 60 + [1] * 59 + [2], ("test",) * 40 + ("train",) * 80
-    labels = labels_of(classes, "multiclass", ("a", "b", "rare"), sides)
-    with pytest.raises(InputError, match="need two rows of a class, and one alone of 'rare' is there"):
-        probe(ROWS, labels, classifier="discriminant")
+UNFITTED = {
+    "discriminant of one row": (
+        "discriminant",
+        1,
+        "class 'rare' has 1 rows to fit and needs 2",
+    ),
+    "discriminant of none": ("discriminant", 0, "class 'rare' has 0 rows to fit and needs 2"),
+    "logistic of none": ("logistic", 0, "class 'rare' has 0 rows to fit and needs 1"),
+}
+
+
+@pytest.mark.parametrize(("classifier", "num_fitted", "message"), UNFITTED.values(), ids=UNFITTED.keys())
+def test_classes_of_too_few_fitted_rows_are_refused(classifier, num_fitted, message):
+    classes = [0] * 39 + [2] + [0, 1] * 39 + [2 if num_fitted else 0, 1]
+    labels = labels_of(classes, "multiclass", ("a", "b", "rare"), ("test",) * 40 + ("train",) * 80)
+    with pytest.raises(InputError, match=message):
+        check_probe(labels, classifier=classifier)
+    with pytest.raises(InputError, match=message):
+        probe(ROWS, labels, classifier=classifier)
+
+
+def test_a_class_with_one_row_is_refused_where_rows_are_held_out_in_turn():
+    labels = labels_of([0, 1] * 59 + [1, 2], "multiclass", ("a", "b", "rare"))
+    with pytest.raises(InputError, match="class 'rare' has 0 rows to fit"):
+        check_probe(labels)
 
 
 @pytest.mark.parametrize("classifier", ["logistic", "discriminant"])
