@@ -176,9 +176,10 @@ def _check_classes(labels: ProbeLabels, fold: Fold, *, least: int) -> None:
     wanted = np.bincount(labels.labels[fold.held_out], minlength=len(labels.names)) + fitted > 0
     lacking = np.flatnonzero(wanted & (fitted < least))
     if lacking.size:
+        first = int(lacking[0])
         raise InputError(
-            f"class {labels.names[lacking[0]]!r} has {fitted[lacking[0]]} rows to fit and needs {least}; give it "
-            "more rows that are not held out, or leave it out"
+            f"class {labels.names[first]!r} has {fitted[first]} rows to fit and needs {least}; give it more rows "
+            "that are not held out, or leave it out"
         )
 
 
