@@ -178,8 +178,8 @@ def _check_classes(labels: ProbeLabels, fold: Fold, *, least: int) -> None:
     if lacking.size:
         first = int(lacking[0])
         raise InputError(
-            f"class {labels.names[first]!r} has {fitted[first]} rows to fit and needs {least}; give it more rows "
-            "that are not held out, or leave it out"
+            f"class {labels.names[first]!r} has {fitted[first]} rows to fit and needs {least}; give it more "
+            "rows that are not held out, or leave it out"
         )
 
 
