@@ -145,7 +145,9 @@ def read_probe_labels(
 
 
 def check_probe(labels: ProbeLabels, *, classifier: Classifier = "logistic", seed: int = 0) -> list[Fold]:
-    """Return the folds of a probe, once it is known that it can be made; no embeddings are needed for that.
+    """Return the folds of a probe that can be made.
+
+    Embeddings are not needed for that: a fault of the labels is known before they are computed.
 
     Args:
         labels: What is predicted.
