@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hyenadna_kit.evaluation.embeddings import Embedder
-    from hyenadna_kit.evaluation.probe import ProbeLabels, ProbeResult
+    from hyenadna_kit.evaluation.probe import ProbeResult
+    from hyenadna_kit.evaluation.probe_labels import ProbeLabels
     from hyenadna_kit.io.records import RecordFile
 
 
@@ -151,7 +152,8 @@ def _labels(options: EmbedOptions, records: "RecordFile") -> "ProbeLabels | None
     """Return the labels of all records, so that a wrong table is told before the work and not after it."""
     if options.probe is None:
         return None
-    from hyenadna_kit.evaluation.probe import check_probe, read_probe_labels
+    from hyenadna_kit.evaluation.probe import check_probe
+    from hyenadna_kit.evaluation.probe_labels import read_probe_labels
 
     names = [record.name for record in records]
     labels = read_probe_labels(Path(options.probe), names, options.label_columns, options.task)
