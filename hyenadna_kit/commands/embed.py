@@ -63,7 +63,7 @@ class EmbedOptions:
     """What --probe predicts; default: classes where labels are text, or up to 20 whole numbers from 0 on."""
     classifier: Literal["logistic", "discriminant"] = "logistic"
     """What tells the classes of --probe apart: a logistic regression with a penalty, or linear discriminants
-    with a shrunk covariance, which use few rows of many numbers better."""
+    with a shrunk covariance, which suit few rows of many numbers."""
     pca: str | None = None
     """Picture (.png, .svg or .pdf) of the first two principal components, coloured by the labels of
     --probe."""
